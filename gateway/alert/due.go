@@ -1,0 +1,31 @@
+package alert
+
+import "time"
+
+// Step is one step of an escalation plan: what happens when nobody has
+// accepted an alert in time.
+type Step struct {
+	// After is the time since the alert's first press.
+	After time.Duration
+	// Level is the level that the alert rises to; zero leaves it as it is.
+	Level Level
+	// To names whom the step asks: "duty", "head", "dispatch".
+	To string
+}
+
+// Due returns the next escalation step of the alert and how long it is until
+// then, zero when it is due now. ok is false when nothing is left to wait for:
+// the alert is closed, accepted, or all steps were done. steps are ordered by
+// After.
+func (a Alert) Due(steps []Step, now Stamp) (step int, in time.Duration, ok bool) {
+	if !a.Open() || a.Accepted() {
+		return 0, 0, false
+	}
+	if a.StepNumber > a.Cleared.Number {
+		step = a.Step
+	}
+	if step >= len(steps) {
+		return 0, 0, false
+	}
+	return step, max(steps[step].After-now.Since(a.First.At), 0), true
+}

@@ -1,0 +1,38 @@
+package alert
+
+// Truth is how far a call for help has verifiably come. The lamp and the
+// console show it; nothing is ever shown before it is so.
+type Truth uint8
+
+const (
+	// TruthRaised: the gateway knows of the press and acts on it.
+	TruthRaised Truth = iota
+	// TruthSaved: the press is committed to the journal.
+	TruthSaved
+	// TruthSent: a broker or server has taken the event. A machine, not a person.
+	TruthSent
+	// TruthReceived: dispatch's application said that it has stored the event.
+	TruthReceived
+	// TruthAccepted: a person has taken the alert.
+	TruthAccepted
+)
+
+// String returns the word that pages and the status command use.
+func (t Truth) String() string {
+	switch t {
+	case TruthRaised:
+		return "raised"
+	case TruthSaved:
+		return "saved"
+	case TruthSent:
+		return "sent"
+	case TruthReceived:
+		return "received"
+	case TruthAccepted:
+		return "accepted"
+	}
+	return "unknown"
+}
+
+// MarshalText writes the word used on the wire.
+func (t Truth) MarshalText() ([]byte, error) { return []byte(t.String()), nil }

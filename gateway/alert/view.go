@@ -1,0 +1,48 @@
+package alert
+
+// View is everything that outputs and pages need to know about this moment.
+// It is immutable: any goroutine may read it, nobody may change it.
+type View struct {
+	// Version grows with every change of the view.
+	Version uint64
+	// At is when the view was made.
+	At    Stamp
+	State State
+	// Truths holds how far each open alert's highest press has come.
+	Truths map[Key]Truth
+	// Points holds the state of every supervised point, by id.
+	Points map[string]PointStatus
+}
+
+// Truth returns how far a's highest press has come.
+func (v *View) Truth(a Alert) Truth { return v.Truths[a.Key] }
+
+// PointStatus is the state of one supervised point.
+type PointStatus struct {
+	ID string `json:"id"`
+	// Armed says that the point was read and has no fault.
+	Armed bool `json:"armed"`
+	// Active says that the contact is actuated now.
+	Active bool `json:"active"`
+	// Fault is empty or one of the faults of the vocabulary of the wall.
+	Fault  string `json:"fault,omitempty"`
+	Detail string `json:"detail,omitempty"`
+	// LastProven is when the point was last read without error.
+	LastProven Stamp `json:"last_proven,omitzero"`
+}
+
+// Decision is what a person (or dispatch for one) decides about an alert.
+type Decision struct {
+	// Alert is the alert's id.
+	Alert string
+	// Number is the highest press that the person saw. A press that came
+	// after it is not covered by the decision.
+	Number uint64
+	// Outcome is needed to clear, and only then.
+	Outcome Outcome
+	// Origin is where the decision came from ("console", "dispatch").
+	Origin string
+	// Who is a role or an operator's id; Why is free text. Never about a pupil.
+	Who string
+	Why string
+}
