@@ -13,16 +13,21 @@ type Step struct {
 	To string
 }
 
-// Due returns the next escalation step of the alert and how long it is until
-// then, zero when it is due now. ok is false when nothing is left to wait for:
-// the alert is closed, accepted, or all steps were done. steps are ordered by
-// After.
+// Due returns the next escalation step of the alert, as an index into steps,
+// and how long it is until then, zero when it is due now. steps are those of
+// the plan for the alert's kind at its present level, ordered by After. ok is
+// false when nothing is left to wait for: the alert is closed, accepted, or
+// all steps were done.
 func (a Alert) Due(steps []Step, now Stamp) (step int, in time.Duration, ok bool) {
 	if !a.Open() || a.Accepted() {
 		return 0, 0, false
 	}
-	if a.StepNumber > a.Cleared.Number {
-		step = a.Step
+	done := a.HelpSteps
+	if a.Level() == LevelEmergency {
+		done = a.EmergencySteps
+	}
+	if done.Number > a.Cleared.Number {
+		step = done.Done
 	}
 	if step >= len(steps) {
 		return 0, 0, false

@@ -122,8 +122,10 @@ type Event struct {
 	// nanoseconds since boot, exactly as the kernel reported it.
 	PressedMono time.Duration `json:"pressed_mono_ns,omitempty"`
 
-	// Step counts the escalation steps done; To is whom the step asks.
+	// Step counts the steps done of the plan at level Plan when a deadline
+	// escalates an alert; To is whom the step asks.
 	Step int    `json:"step,omitempty"`
+	Plan Level  `json:"plan,omitzero"`
 	To   string `json:"to,omitempty"`
 
 	Outcome Outcome `json:"outcome,omitempty"`

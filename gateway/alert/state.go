@@ -77,9 +77,26 @@ type Alert struct {
 	Responding   Mark `json:"responding,omitzero"`
 	Arrived      Mark `json:"arrived,omitzero"`
 
-	// Step counts the escalation steps done for the presses up to StepNumber.
-	Step       int    `json:"step,omitempty"`
-	StepNumber uint64 `json:"step_number,omitempty"`
+	// HelpSteps and EmergencySteps count the steps done of the plan at each level.
+	HelpSteps      Steps `json:"help_steps,omitzero"`
+	EmergencySteps Steps `json:"emergency_steps,omitzero"`
+}
+
+// Steps counts the escalation steps that were done for the presses up to
+// Number.
+type Steps struct {
+	Number uint64 `json:"number"`
+	Done   int    `json:"done"`
+}
+
+func (s Steps) join(number uint64, done int) Steps {
+	switch {
+	case number > s.Number:
+		return Steps{Number: number, Done: done}
+	case number == s.Number:
+		s.Done = max(s.Done, done)
+	}
+	return s
 }
 
 // Press is one press as an alert remembers it.
@@ -240,11 +257,10 @@ func (a Alert) escalate(e Event) Alert {
 	if e.Gesture != "" {
 		return a.raise(e)
 	}
-	switch {
-	case e.Number > a.StepNumber:
-		a.StepNumber, a.Step = e.Number, e.Step
-	case e.Number == a.StepNumber:
-		a.Step = max(a.Step, e.Step)
+	if e.Plan == LevelEmergency {
+		a.EmergencySteps = a.EmergencySteps.join(e.Number, e.Step)
+	} else {
+		a.HelpSteps = a.HelpSteps.join(e.Number, e.Step)
 	}
 	return a.rise(e)
 }
