@@ -5,15 +5,15 @@ package alert
 type Truth uint8
 
 const (
-	// TruthRaised: the gateway knows of the press and acts on it.
+	// TruthRaised means that the gateway knows of the press and acts on it.
 	TruthRaised Truth = iota
-	// TruthSaved: the press is committed to the journal.
+	// TruthSaved means that the press is committed to the journal.
 	TruthSaved
-	// TruthSent: a broker or server has taken the event. A machine, not a person.
+	// TruthSent means that a broker or server has taken the event: a machine, not a person.
 	TruthSent
-	// TruthReceived: dispatch's application said that it has stored the event.
+	// TruthReceived means that dispatch's application said that it has stored the event.
 	TruthReceived
-	// TruthAccepted: a person has taken the alert.
+	// TruthAccepted means that a person has taken the alert.
 	TruthAccepted
 )
 

@@ -12,13 +12,13 @@ import (
 type Change uint8
 
 const (
-	// Active: the contact is actuated (a button pressed, a tamper switch open).
+	// Active means that the contact is actuated (a button pressed, a tamper switch open).
 	Active Change = iota + 1
-	// Inactive: the contact is at rest.
+	// Inactive means that the contact is at rest.
 	Inactive
-	// Faulted: the point cannot be trusted any more; Signal.Fault names why.
+	// Faulted means that the point cannot be trusted any more; Signal.Fault names why.
 	Faulted
-	// Restored: the point works again after Faulted, and was read.
+	// Restored means that the point works again after Faulted, and was read.
 	Restored
 )
 
