@@ -1,0 +1,74 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+# Needs Go 1.26 or later; everything else is installed by `make tools`.
+
+export CGO_ENABLED ?= 0
+GO        ?= go
+CACHE     ?= $(CURDIR)/.cache
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+LDFLAGS    = -s -w -X main.version=$(VERSION)
+LINT_VERSION = v2.13.0
+LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+GUEST_TIMEOUT = 40m
+
+# Debian packages that the tests use for real: a broker, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
+APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs openssl
+
+.PHONY: help demo build cross test tools lint unit race fuzz browser guest bench shots clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+demo: ## the whole main job on this machine: wall, lobby, console, dispatch
+	$(GO) run -trimpath -ldflags '$(LDFLAGS)' ./cmd/nabat demo
+
+build: ## bin/nabat for this machine
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nabat ./cmd/nabat
+
+cross: ## dist/ for every board: arm (ARMv6), arm64, amd64
+	GOOS=linux GOARCH=arm GOARM=6 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-linux-armv6 ./cmd/nabat
+	GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-linux-arm64 ./cmd/nabat
+	GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-linux-amd64 ./cmd/nabat
+
+test: tools lint cross race unit fuzz browser guest ## everything: lint, unit, race, property, fuzz, broker, browser, virtual hardware, power cuts
+
+tools: ## install what the tests need (apt packages need root; says which are missing otherwise)
+	@missing=$$(for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get -q -o DPkg::Lock::Timeout=400 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=400 install -y --no-install-recommends $$missing >/dev/null || exit 1; \
+	  else echo "These Debian packages are missing; install them as root and run make again:"; echo "  apt-get install --no-install-recommends" $$missing; exit 1; fi; \
+	fi
+	@$(MAKE) --no-print-directory $(LINT)
+
+$(LINT):
+	@echo "building golangci-lint $(LINT_VERSION) (once, a minute or two)"
+	@mkdir -p $(dir $(LINT))
+	GOBIN=$(CACHE)/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv $(CACHE)/lint/golangci-lint $(LINT)
+
+lint: ## gofmt, vet, the import direction and the house rules
+	$(LINT) run --timeout 15m ./...
+
+unit: ## unit, property, broker and crash tests, without the race detector (real speeds)
+	$(GO) test -timeout 20m ./...
+
+race: ## the same tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
+
+fuzz: ## every fuzz target for a few seconds
+	@./.ci/fuzz $(GO) 5s
+
+browser: ## lobby, console and wall in a real Chromium
+	$(GO) test -tags browser -timeout 15m -run Browser ./gateway/web/... ./cmd/nabat/...
+
+guest: ## virtual hardware: kernel GPIO, the real binary, honest power cuts, other processors
+	$(GO) test -tags guest -timeout $(GUEST_TIMEOUT) ./hw/guest/...
+
+bench: build ## the figures, each against a floor in the same run; writes docs/benchmarks.md
+	$(GO) run ./cmd/nabat-bench -o docs/benchmarks.md
+
+shots: ## the screenshots of README from the real pages
+	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web/... -args -shots $(CURDIR)/docs/img
+
+clean: ## remove what was built
+	rm -rf bin dist $(CACHE)
