@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nabat/gateway/alert"
+)
+
+// Errors about decisions. Pages show what each means.
+var (
+	// ErrNoAlert: there is no such alert, or it was closed already.
+	ErrNoAlert = errors.New("no such open alert")
+	// ErrNotDurable: the decision holds, but the journal could not be written
+	// to disk, so that a power cut would undo it.
+	ErrNotDurable = errors.New("done, but kept in memory only: the disk cannot be written")
+	// ErrNotYet: the clear is queued for the journal, which has not answered in
+	// time. It takes effect as soon as it is recorded.
+	ErrNotYet = errors.New("not recorded yet: the disk does not answer; the alert closes as soon as it does")
+)
+
+// Acknowledge notes that a person takes the alert. It acts at once.
+func (e *Engine) Acknowledge(ctx context.Context, d alert.Decision) error {
+	return e.decide(ctx, d, func(a alert.Alert, answer func(error)) {
+		e.act(e.decision(alert.Acknowledged, a, d))
+		answer(nil)
+	})
+}
+
+// Clear closes the alert for the presses up to d.Number. It is recorded first
+// and acts then; a press that came after d.Number keeps the alert open.
+func (e *Engine) Clear(ctx context.Context, d alert.Decision) error {
+	if !d.Outcome.Valid() {
+		return fmt.Errorf("outcome %q: want one of %v: %w", d.Outcome, alert.Outcomes(), alert.ErrUnknownWord)
+	}
+	return e.decide(ctx, d, func(a alert.Alert, answer func(error)) {
+		ev := e.decision(alert.Cleared, a, d)
+		ev.Outcome = d.Outcome
+		e.append(ev, func(err error) {
+			e.state = e.state.Next(ev)
+			e.dirty = true
+			if err != nil {
+				err = fmt.Errorf("%w (%w)", ErrNotDurable, err)
+			}
+			answer(err)
+		})
+	})
+}
+
+// decide runs f in the engine for the open alert that d names and waits for
+// its answer or for ctx.
+func (e *Engine) decide(ctx context.Context, d alert.Decision, f func(a alert.Alert, answer func(error))) error {
+	answer := make(chan error, 1)
+	ok := e.do(func() {
+		a, found := e.state.Find(d.Alert)
+		if !found || !a.Open() {
+			answer <- fmt.Errorf("alert %q: %w", d.Alert, ErrNoAlert)
+			return
+		}
+		if d.Number == 0 || d.Number > a.Last.Number {
+			answer <- fmt.Errorf("alert %q: decision about press %d, but the last press was %d", d.Alert, d.Number, a.Last.Number)
+			return
+		}
+		f(a, func(err error) { answer <- err })
+	})
+	if !ok {
+		return ErrStopped
+	}
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("alert %q: %w", d.Alert, ErrNotYet)
+	case <-e.stopped:
+		return ErrStopped
+	}
+}
+
+func (e *Engine) decision(typ alert.Type, a alert.Alert, d alert.Decision) alert.Event {
+	place := a.Place
+	return alert.Event{
+		Type: typ, Subject: a.ID, At: e.clock.Now(),
+		Numbering: a.Numbering, Number: d.Number,
+		Kind: a.Kind, Level: a.Level(), Status: a.Status(), Place: &place,
+		Origin: d.Origin, Who: d.Who, Why: d.Why,
+	}
+}
