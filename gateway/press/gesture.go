@@ -31,18 +31,18 @@ const (
 type Kind uint8
 
 const (
-	// Tap: a press, as soon as it is certain. Every press gives exactly one.
+	// Tap is a press, as soon as it is certain. Every press gives exactly one.
 	Tap Kind = iota + 1
-	// Hold: the same press has lasted HoldAfter. At most one a press, after its Tap.
+	// Hold says that the same press has lasted HoldAfter. At most one a press, after its Tap.
 	Hold
-	// Released: the press is over. A press ends with Released or with Faulted.
+	// Released says that the press is over. A press ends with Released or with Faulted.
 	Released
-	// Faulted: the point is not to be trusted; Fault names why. It ends a press,
+	// Faulted says that the point is not to be trusted; Fault names why. It ends a press,
 	// except that a stuck button stays down until it is Released.
 	Faulted
-	// Restored: the fault that was last reported is over.
+	// Restored says that the fault that was last reported is over.
 	Restored
-	// Proven: the point was read without error; at the first reading and then
+	// Proven says that the point was read without error; at the first reading and then
 	// every ProveEvery while nothing is wrong.
 	Proven
 )

@@ -26,6 +26,9 @@ type Machine struct {
 	edges bool // the source sends raw edges
 	found bool // the contact was found closed and has not been open since
 	shaky int  // edges since the contact last rested for Debounce
+	doubt bool // the last reading, at doubtAt, was of the other level
+	// doubtAt is valid while doubt holds.
+	doubtAt time.Duration
 
 	fault point.Fault // as last reported, empty when all is well
 	outer bool        // fault came from the source, and only the source can end it
@@ -57,7 +60,15 @@ func (m *Machine) Next(s point.Signal) []Gesture {
 			m.out = append(m.out, Gesture{Point: s.Point, Kind: Faulted, At: s.At, Fault: s.Fault, Detail: s.Detail})
 		}
 		m.fault, m.outer = s.Fault, true
-		m.known, m.down = false, false
+		m.known = false
+		if s.Fault == point.FaultStuck {
+			if !m.down {
+				m.start = s.At
+			}
+			m.down, m.held, m.stuck = true, true, true
+		} else {
+			m.down = false
+		}
 	case point.Restored:
 		if m.outer {
 			m.restore(s.At)
@@ -86,19 +97,35 @@ func (m *Machine) contact(s point.Signal, level bool) {
 		m.turn(level, s.At, false)
 		m.shake(s.At)
 	default:
-		if m.level != level {
-			// A source that debounces says so once. One with edges has to show
-			// the edge or say it again: this may be a spike, met by chance.
-			m.turn(level, s.At, s.Settled && !m.edges)
+		if m.level != level && !m.differs(level, s) {
+			return
 		}
+		m.doubt = false
 		m.since = min(m.since, s.At) // a source whose clock stepped back starts over
 		m.rest(s.At)
 		m.prove(s.At)
 	}
 }
 
+// differs takes a reading that no edge explains, and reports whether to believe
+// it. A source that debounces says everything once. One with edges still has to
+// show the edge, or to say it again: this may be a spike, met by chance.
+func (m *Machine) differs(level bool, s point.Signal) bool {
+	switch {
+	case !m.edges:
+		m.turn(level, s.At, s.Settled)
+	case m.doubt:
+		m.turn(level, m.doubtAt, false)
+	default:
+		m.doubt, m.doubtAt = true, s.At
+		return false
+	}
+	return true
+}
+
 // turn begins a run at a level.
 func (m *Machine) turn(level bool, at time.Duration, firm bool) {
+	m.doubt = false
 	m.known, m.level, m.since, m.firm = true, level, at, firm
 }
 
@@ -154,7 +181,7 @@ func (m *Machine) open(now time.Duration) {
 	}
 	m.down = false
 	m.out = append(m.out, Gesture{Point: m.point, Kind: Released, At: m.since, Held: max(m.since-m.start, 0)})
-	if m.fault == point.FaultStuck {
+	if m.fault == point.FaultStuck && !m.outer {
 		m.restore(now)
 	}
 }
