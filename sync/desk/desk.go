@@ -80,14 +80,14 @@ type mark struct {
 
 // New opens the broker's port and starts nothing else. The password of the
 // one account is made anew each time.
-func New(o Options) (*Desk, error) {
+func New(ctx context.Context, o Options) (*Desk, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	l, err := net.Listen("tcp", o.Listen)
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("open the demonstration broker's port: %w", err)
 	}
