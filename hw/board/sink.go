@@ -1,0 +1,98 @@
+package board
+
+import (
+	"fmt"
+	"time"
+
+	"periph.io/x/conn/v3/gpio"
+
+	"nabat/hw/point"
+)
+
+// buttonSink makes the point's signals. It belongs to its watcher.
+type buttonSink struct {
+	wiring Wiring
+	report *reporter
+	last   point.Signal // the last one sent
+	gaps   gapFault
+}
+
+func (s *buttonSink) opened(level gpio.Level, at time.Duration) {
+	s.send(level, point.Signal{At: at, Settled: true, Initial: true})
+}
+
+func (s *buttonSink) lost() {
+	// What was wrong with the reading ended with the pin that was read.
+	s.gaps = gapFault{}
+	s.report.ok(s)
+}
+
+func (s *buttonSink) edge(e point.Edge) {
+	if e.Lost > 0 {
+		// What the contact did since the last signal is unknown. If it seemed
+		// actuated, that ends where it was last known: two presses' ends must
+		// never make one press that nobody made.
+		if s.last.Change == point.Active {
+			s.send(s.wiring.Rest(), point.Signal{At: s.last.At})
+		}
+		if s.gaps.lost(e.At) {
+			s.report.fault(s, point.FaultGap, fmt.Sprintf("%d edges were lost: the contact chatters or the machine is too busy to read", e.Lost))
+		}
+	}
+	s.tick(e.At)
+	s.send(e.Level, point.Signal{At: e.At})
+}
+
+func (s *buttonSink) settled(level gpio.Level, at time.Duration) {
+	s.tick(at)
+	s.send(level, point.Signal{At: at, Settled: true})
+}
+
+func (s *buttonSink) tick(at time.Duration) {
+	if s.gaps.over(at) {
+		s.report.ok(s)
+	}
+}
+
+func (s *buttonSink) send(level gpio.Level, sig point.Signal) {
+	sig.Change = point.Inactive
+	if s.wiring.Active(level) {
+		sig.Change = point.Active
+	}
+	// An edge can reach us just after a reading that came after it.
+	sig.At = max(sig.At, s.last.At)
+	s.last = sig
+	s.report.signal(sig)
+}
+
+// tamperSink makes a fault of an open housing. It goes by settled readings
+// alone, so that a knock on the wall is none. It belongs to its watcher.
+type tamperSink struct {
+	wiring Wiring
+	report *reporter
+	quiet  time.Duration // when the line was last settled
+}
+
+// unsettledTamper is how long a tamper line may chatter before that counts as
+// an open housing.
+const unsettledTamper = 5 * time.Second
+
+func (s *tamperSink) opened(level gpio.Level, at time.Duration) { s.settled(level, at) }
+
+// lost keeps an open housing in mind: it stays reported until it is seen closed.
+func (s *tamperSink) lost() {}
+
+func (s *tamperSink) edge(e point.Edge) {
+	if e.At-s.quiet > unsettledTamper {
+		s.report.fault(s, point.FaultTamper, "the tamper contact does not come to rest")
+	}
+}
+
+func (s *tamperSink) settled(level gpio.Level, at time.Duration) {
+	s.quiet = at
+	if s.wiring.Active(level) {
+		s.report.fault(s, point.FaultTamper, "the housing is open: close it, and look who opened it")
+		return
+	}
+	s.report.ok(s)
+}
