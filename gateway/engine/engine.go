@@ -179,6 +179,17 @@ func (e *Engine) Record(ev alert.Event) {
 	e.journal.Append(ev, nil)
 }
 
+// Imported folds an event that came into the journal's file later than it
+// happened: salvaged from a damaged file, or moved from memory to the disk. It
+// is in the journal already. Folding one again is harmless.
+func (e *Engine) Imported(ev alert.Event, ref alert.Ref) {
+	e.do(func() {
+		e.state = e.state.Next(ev)
+		e.dirty = true
+		e.committed(ev, ref, nil)
+	})
+}
+
 // do hands work to Run; after Run has ended it does nothing.
 func (e *Engine) do(task func()) bool {
 	select {
@@ -218,7 +229,7 @@ func (e *Engine) committed(ev alert.Event, ref alert.Ref, err error) {
 		return
 	}
 	key, _ := ev.Key()
-	if ev.Number > e.saved[key].number {
+	if s := e.saved[key]; ev.Number > s.number || ev.Number == s.number && !s.durable {
 		e.saved[key] = savedPress{number: ev.Number, ref: ref, durable: err == nil}
 		e.dirty = true
 		e.receive()

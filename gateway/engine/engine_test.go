@@ -428,3 +428,27 @@ func TestStateOfTheJournalIsShownAtOnce(t *testing.T) {
 		<-done
 	})
 }
+
+func TestMemoryRowThatReachesTheDiskIsSaved(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.disk.err = errors.New("read-only file system")
+		b.tap("button-204")
+		b.truth(t, alert.TruthRaised)
+		b.Imported(b.disk.events[0], alert.Ref{Epoch: "e1", Seq: 1})
+		b.truth(t, alert.TruthSaved)
+	})
+}
+
+func TestSalvagedAlertOfAnOldEpochStandsBesideTheNew(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.tap("button-204")
+		old := b.disk.events[0]
+		old.Numbering, old.Number, old.Subject = "e0", 900, "old"
+		b.Imported(old, alert.Ref{Epoch: "e0", Seq: 77})
+		cleared := old
+		cleared.Type = alert.Cleared
+		b.open(t, 2)
+		b.Imported(cleared, alert.Ref{Epoch: "e0", Seq: 78})
+		b.open(t, 1) // press 1 of the new count is not hidden by clear 900 of the old one
+	})
+}
