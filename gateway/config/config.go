@@ -1,0 +1,159 @@
+// Package config turns the installer's TOML file into checked values. A file
+// with a mistake is refused as a whole, and every mistake is named at once,
+// each with its line and with what would be right.
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"nabat/gateway/alert"
+)
+
+// maxSize bounds a configuration file: a thousand rooms take about 300 KiB.
+const maxSize = 4 << 20
+
+// Board says where the wall's lines come from.
+type Board string
+
+// Boards.
+const (
+	// BoardGPIO reads and drives real lines of the kernel's GPIO chips.
+	BoardGPIO Board = "gpio"
+	// BoardSim simulates every button and lamp; lines are not needed.
+	BoardSim Board = "sim"
+)
+
+// Config is a checked configuration. It is never changed after Load or Parse
+// returned it. Printing it with any verb shows no secret.
+type Config struct {
+	// Site is what the rest of the gateway knows about the place.
+	Site *alert.Site
+	// DataDir is the absolute path of the directory for the journal and the
+	// control socket.
+	DataDir string
+	Board   Board
+	// Screens are the ids of the lobby screens that plans may name.
+	Screens []string
+	// Inputs holds one entry per button, Outputs one per lamp, in the order of
+	// the file. On a simulated board their lines may be empty.
+	Inputs  []Input
+	Outputs []Output
+	Web     Web
+	Journal Journal
+	MQTT    MQTT
+}
+
+// Web is about the pages.
+type Web struct {
+	// Listen is host:port; an empty host means every address.
+	Listen string
+	// TLSCert and TLSKey are paths of PEM files; both are set or neither.
+	TLSCert string
+	TLSKey  string
+	// PIN is the argon2id hash of the staff PIN, as HashPIN writes it.
+	PIN Secret
+}
+
+// Journal is about the file of events.
+type Journal struct {
+	// KeepDays is for how many days delivered events stay in the file.
+	KeepDays int
+	// RoutineCap is the greatest number of undelivered routine events; beyond
+	// it the oldest make room, and the gap is written down. Zero means no cap.
+	RoutineCap int
+	// Ballast is the size in bytes of the file that is given up when the disk
+	// is full. Zero means none.
+	Ballast int64
+}
+
+// MQTT is about the link to dispatch.
+type MQTT struct {
+	Enabled bool
+	// Host is host:port of the broker; TLS says whether to speak TLS to it.
+	Host string
+	TLS  bool
+	// ClientID is unique at the broker.
+	ClientID string
+	// CA, Cert and Key are paths of PEM files. Without a CA the system's roots
+	// are used; Cert and Key are both set or neither.
+	CA   string
+	Cert string
+	Key  string
+	// Username and PasswordFile are both set or neither. ReadPassword reads
+	// the file.
+	Username     string
+	PasswordFile string
+}
+
+// Load reads and checks the configuration file at path. Mistakes in the file
+// come back as Errors.
+func Load(path string) (*Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open configuration (\"nabat config init\" prints one to start from): %w", err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	b, err := io.ReadAll(io.LimitReader(f, maxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", path, err)
+	}
+	return Parse(path, b)
+}
+
+// Parse checks the configuration b; name stands for the file in messages.
+// Mistakes come back as Errors, sorted by line, and then the Config is nil.
+func Parse(name string, b []byte) (*Config, error) {
+	r := &reader{file: name}
+	if len(b) > maxSize {
+		r.report(1, fmt.Sprintf("the file is larger than %d MiB", maxSize>>20), "a configuration of a thousand rooms takes less than 1 MiB; is this the right file?")
+		return nil, r.errors()
+	}
+	root, problem := parseDocument(b)
+	if problem != nil {
+		r.report(problem.Line, problem.What, problem.Remedy)
+		return nil, r.errors()
+	}
+	c := r.config(root)
+	if err := r.errors(); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (r *reader) config(root *node) *Config {
+	top := &section{r: r, n: root, line: 1}
+	c := &Config{Site: &alert.Site{}}
+	s := c.Site
+
+	s.ID = top.id("site", `write site = "school-12": the name of this school in topics and addresses`)
+	s.Gateway = top.idOr("gateway", "main")
+	s.Name = top.text("name")
+	language, _, ok := top.required("language", `write language = "ru", "kk" or "en"`)
+	if ok {
+		s.Language = alert.Language(top.oneOf("language", language, string(alert.Russian), string(alert.Kazakh), string(alert.English)))
+	}
+	if dir, ok := top.path("data_dir"); ok {
+		c.DataDir = dir
+	} else if !top.has("data_dir") {
+		c.DataDir = "/var/lib/nabat"
+	}
+	c.Board = Board(top.choice("board", string(BoardGPIO), string(BoardGPIO), string(BoardSim)))
+	chip, _, _ := top.str("chip")
+	c.Screens = top.screens()
+
+	s.Places = r.places(top)
+	s.Kinds = r.kinds(top)
+	w := &wall{r: r, site: s, board: c.Board, chip: chip, points: map[string]int{}, lines: map[Line]use{}}
+	w.buttons(top)
+	w.lamps(top)
+	c.Inputs, c.Outputs = w.inputs, w.outputs
+	s.Plans = r.plans(top, s, c.Screens)
+
+	c.Web = r.web(top)
+	c.Journal = r.journal(top)
+	c.MQTT = r.mqtt(top, s)
+	top.end()
+	return c
+}

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"nabat/gateway/alert"
+)
+
+// FuzzParse: Parse never panics; every mistake has a line of the file, says
+// what is wrong and what would be right, on one line each; what is accepted
+// holds together.
+func FuzzParse(f *testing.F) {
+	docs, err := os.ReadFile(filepath.Join("..", "..", "docs", "config.toml"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(docs))
+	f.Add(base)
+	f.Add(minimal)
+	f.Add("")
+	f.Add("a.b = 1\n[a.c]\n[[a.d]]\n[a.d.e]\n")
+	f.Add("plan = 5\nbutton = [1]\nweb = []\nname = {}\nplace = [{in = \"x\"}]")
+	f.Add("\xef\xbb\xbfsite = '''\na'''\n# \r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := Parse("f", []byte(text))
+		if err == nil {
+			holdsTogether(t, c)
+			return
+		}
+		if c != nil {
+			t.Fatal("both a configuration and an error")
+		}
+		var all Errors
+		if !errors.As(err, &all) || len(all) == 0 {
+			t.Fatalf("not Errors: %v", err)
+		}
+		last := strings.Count(text, "\n") + 1
+		for _, p := range all {
+			if p.Line < 1 || p.Line > last || p.What == "" || p.Remedy == "" || strings.ContainsAny(p.Error(), "\n\r\x1b") {
+				t.Fatalf("bad problem %+v in a file of %d lines", p, last)
+			}
+		}
+	})
+}
+
+func holdsTogether(t *testing.T, c *Config) {
+	s := c.Site
+	own := slices.Collect(func(yield func(alert.Kind) bool) {
+		for k := range s.Kinds {
+			if !yield(k) {
+				return
+			}
+		}
+	})
+	if len(s.Buttons) == 0 && len(c.Inputs) != 0 || len(c.Inputs) != len(s.Buttons) || len(c.Outputs) != len(s.Lamps) {
+		t.Fatalf("%d buttons, %d inputs, %d lamps, %d outputs", len(s.Buttons), len(c.Inputs), len(s.Lamps), len(c.Outputs))
+	}
+	for _, b := range s.Buttons {
+		for _, a := range []alert.Action{b.Tap, b.Hold} {
+			if a != (alert.Action{}) && (!a.Kind.Known(own...) || a.Level == 0) {
+				t.Fatalf("button %+v", b)
+			}
+		}
+		if p := s.Places[b.Place]; len(p.Path) == 0 || p.Path[0].KK == "" {
+			t.Fatalf("place of button %+v is %+v", b, p)
+		}
+	}
+	for _, p := range s.Plans {
+		if !p.Kind.Known(own...) || p.Level == 0 || p.Level == alert.LevelHelp && len(p.Screens) > 0 {
+			t.Fatalf("plan %+v", p)
+		}
+		if !slices.IsSortedFunc(p.Escalation, func(a, b alert.Step) int { return int(a.After - b.After) }) {
+			t.Fatalf("plan %+v", p)
+		}
+	}
+	if !validID(s.ID) || !validID(s.Gateway) || c.Web.PIN.Reveal() == "" {
+		t.Fatalf("site %+v", s)
+	}
+}
+
+// FuzzDocument: our tree of nodes with lines has the same keys and lengths as
+// what the TOML library decodes.
+func FuzzDocument(f *testing.F) {
+	f.Add(base)
+	f.Add("a.b.c = 1\na.b.d = [1, [2, 3], {x = {}}]\n[[e]]\n[[e]]\n[[e.f]]\ng=1\n[e.h]\n[e.h.i]\n")
+	f.Add("'quoted key'.\"a\\u00e9\" = 1979-05-27\n[x]\n[x.y.z]\n[x.y]\nk=[\n# comment\n1, # another\n]\nt = {\n# c\na = 1, }\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		var plain map[string]any
+		root, problem := parseDocument([]byte(text))
+		if err := toml.Unmarshal([]byte(text), &plain); (err == nil) != (problem == nil) {
+			t.Fatalf("library: %v; here: %+v", err, problem)
+		}
+		if problem == nil {
+			same(t, root, plain)
+		}
+	})
+}
+
+func same(t *testing.T, n *node, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		if n.shape != shapeTable || len(n.keys) != len(v) {
+			t.Fatalf("%v with keys %q for %v", n.shape, n.keys, v)
+		}
+		for _, k := range n.keys {
+			inner, ok := v[k]
+			if !ok {
+				t.Fatalf("key %q is not in %v", k, v)
+			}
+			same(t, n.fields[k], inner)
+		}
+	case []any:
+		if n.shape != shapeArray || len(n.items) != len(v) {
+			t.Fatalf("%v of %d for %v", n.shape, len(n.items), v)
+		}
+		for i := range v {
+			same(t, n.items[i], v[i])
+		}
+	case string:
+		if n.shape != shapeText || n.data != v {
+			t.Fatalf("%v %q for %q", n.shape, n.data, v)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package config
+
+import (
+	"slices"
+	"time"
+
+	"nabat/gateway/alert"
+)
+
+// longestWait bounds an escalation step: a call that nobody takes for a day is
+// not waiting, it is lost.
+const longestWait = 24 * time.Hour
+
+// allScreens is the word for every lobby screen.
+const allScreens = "*"
+
+// plans reads every [[plan]]. What a plan leaves out is as it would be without
+// the plan.
+func (r *reader) plans(top *section, site *alert.Site, screens []string) []alert.Plan {
+	type key struct {
+		kind  alert.Kind
+		level alert.Level
+	}
+	lines := map[key]int{}
+	var plans []alert.Plan
+	for _, s := range top.tables("plan") {
+		kind := readKind(s, site)
+		var level alert.Level
+		if word, _, ok := s.required("level", `write level = "help" or "emergency"`); ok {
+			level, _ = readLevel(s, "level", word)
+		}
+		if kind != "" && level != 0 {
+			s.title = "plan for " + string(kind) + " at " + level.String()
+			if first, ok := lines[key{kind, level}]; ok {
+				s.report(s.line, "merge the two", "there is one already in line %d", first)
+			} else {
+				lines[key{kind, level}] = s.line
+			}
+		}
+		p := (&alert.Site{}).Plan(kind, level)
+		planScreens(s, &p, screens)
+		p.ShowPlace = s.yes("show_place", p.ShowPlace)
+		p.Lamps = s.yes("lamps", p.Lamps)
+		p.Escalation = escalation(s, level)
+		s.end()
+		plans = append(plans, p)
+	}
+	return plans
+}
+
+func planScreens(s *section, p *alert.Plan, screens []string) {
+	list, ok := s.texts("screens")
+	if !ok {
+		return
+	}
+	p.Screens = nil
+	if p.Level == alert.LevelHelp && len(list) > 0 {
+		s.report(s.lineOf("screens"), "leave the line out; the duty adult sees the call on the console", "a quiet alert is never shown on a lobby screen")
+		return
+	}
+	for _, n := range list {
+		switch {
+		case n.data == allScreens && len(list) > 1:
+			s.report(n.line, `write screens = ["*"] alone, or name the screens`, `"*" stands beside other screens`)
+		case n.data != allScreens && !slices.Contains(screens, n.data):
+			remedy := instead(n.data, screens)
+			if len(screens) == 0 {
+				remedy = `name the screens once at the top of the file: screens = [` + quote(n.data) + `]`
+			}
+			s.report(n.line, remedy, "screen %s is unknown", quote(n.data))
+		case slices.Contains(p.Screens, n.data):
+			s.report(n.line, "name each screen once", "screen %s is listed twice", quote(n.data))
+		default:
+			p.Screens = append(p.Screens, n.data)
+		}
+	}
+}
+
+// escalation reads the steps, in the order in which they come due.
+func escalation(plan *section, level alert.Level) []alert.Step {
+	var steps []alert.Step
+	reached, waited := level, time.Duration(0)
+	for _, s := range plan.tables("escalation") {
+		var step alert.Step
+		var ok bool
+		if !s.has("after") {
+			s.report(s.line, `write after = "30s": how long after the press nobody may have answered`, "after is missing")
+		}
+		step.After, _, ok = s.duration("after", time.Second, longestWait)
+		if ok && step.After <= waited {
+			s.report(s.lineOf("after"), "list the steps in the order in which they come due; each counts from the press", "after = %v does not come later than the step before it (%v)", step.After, waited)
+		}
+		waited = max(waited, step.After)
+		if word, _, ok := s.str("level"); ok {
+			step.Level, _ = readLevel(s, "level", word)
+			if step.Level != 0 && step.Level < reached {
+				s.report(s.lineOf("level"), "leave the line out; an alert never goes down by itself", "the step goes down from %v to %v", reached, step.Level)
+			}
+			reached = max(reached, step.Level)
+		}
+		if s.has("to") {
+			step.To = s.id("to", `write to = "duty", "head" or "dispatch"`)
+		} else {
+			_, _ = s.get("to")
+			if !s.has("level") {
+				s.report(s.line, `write to = "head", or level = "emergency", or both`, "the step does nothing")
+			}
+		}
+		s.end()
+		steps = append(steps, step)
+	}
+	return steps
+}
