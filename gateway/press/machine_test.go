@@ -93,6 +93,7 @@ func TestGestures(t *testing.T) {
 		{"lost in the middle of a press", "0O 100A 105L 120a 130I", "105faulted(lost)"},
 		{"lost while pressed, and read anew", "0O 100A 110a 200L 300R 300X 310a 400I 410i", "100tap 200faulted(lost) 300restored(lost) 300tap(initial) 400released"},
 		{"lost twice is reported once", "0O 10L 20L 30R 40R", "10faulted(lost) 30restored(lost)"},
+		{"stuck, and the source says so too", "0X 60000a 60500S 61000R 61000O 61010i", "0tap(initial) 60000faulted(stuck) 61000restored(stuck) 61000released"},
 		{"lost and then tampered with", "0O 10L 20T 30R", "10faulted(lost) 20faulted(tamper) 30restored(tamper)"},
 		{"a press counts while the housing is open, once it is read anew", "0O 10T 20O 100A 110a 200I 210i 300R", "10faulted(tamper) 100tap 200released 300restored(tamper)"},
 		{"the first reading before the fault is over", "0O 10L 20O 30R 100A 110a", "10faulted(lost) 30restored(lost) 100tap"},
@@ -105,6 +106,8 @@ func TestGestures(t *testing.T) {
 		{"an edge that never came is found by two readings", "0O 50A 60I 70i 1000a 2000a", "50tap 60released 1000tap"},
 		{"one reading against the edges is not believed", "0O 50A 60I 70i 1000a 1010i 2000i", "50tap 60released"},
 		{"a source that says stuck", "0O 10S 20R 20X 30a 40I 50i", "10faulted(stuck) 20restored(stuck) 30faulted(stuck) 40released 50restored(stuck)"},
+		{"nor are two with one between them that agrees", "0O 50A 60I 70i 1000a 1010i 2000a 3000i 4000a", "50tap 60released"},
+		{"what the source calls stuck only the source restores", "0O 10S 20X 30a 40I 50i 60R", "10faulted(stuck) 40released 60restored(stuck)"},
 		{"a release whose edge never came", "0O 50A 60a 1000i 2000i", "50tap 1000released"},
 		{"two edges to one level: nothing is known between them", "0O 100A 120A 125I", ""},
 		{"an unknown start with edges", "100A 110a", "100tap"},
@@ -175,6 +178,22 @@ func TestHumIsAFaultBeforeItIsAnEndlessAlarm(t *testing.T) {
 		t.Errorf("%d taps, want %d", n, TapsPerSecond)
 	}
 	if got, want := describe(only(gs, Faulted, Restored)), "1410faulted(chatter) 1002000restored(chatter)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAHummingWireThatComesToRestClosedIsOnePress(t *testing.T) {
+	signals := slices.Concat(script(t, "0O"), storm(time.Second, 10*ms, 47), script(t, "2000a 2459a 2460a 3460a 4460a"))
+	gs := only(gestures(t, signals), Tap, Faulted, Restored)[TapsPerSecond:]
+	if got, want := describe(gs), "1410faulted(chatter) 2460restored(chatter) 1460tap(initial)"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestAStuckButtonMayRattleAndStaysStuck(t *testing.T) {
+	signals := slices.Concat(script(t, "0O 100A 110a 60100a"), storm(61*time.Second, ms, 201), script(t, "62000a 63000I 63010i"))
+	got := describe(gestures(t, signals))
+	if want := "100tap 100hold 60100faulted(stuck) 63000released 63010restored(stuck)"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -150,7 +150,7 @@ func gestures(t rapid.TB, signals []point.Signal) []Gesture {
 // checkGrammar holds for the gestures of one point, whatever the signals were.
 func checkGrammar(t rapid.TB, gs []Gesture) {
 	t.Helper()
-	var down, held bool
+	var down, held, stuck bool
 	var fault point.Fault
 	for i, g := range gs {
 		ok := true
@@ -162,12 +162,14 @@ func checkGrammar(t rapid.TB, gs []Gesture) {
 			ok = down && !held && g.Held >= HoldAfter
 			held = true
 		case Released:
-			ok = down && g.Held >= 0
-			down = false
+			// A stuck button that was lost and found again has no second Tap.
+			ok = (down || stuck) && g.Held >= 0
+			down, stuck = false, false
 		case Faulted:
-			ok = g.Fault != fault
+			ok = g.Fault != fault || down || stuck
 			fault = g.Fault
 			down, held = fault == point.FaultStuck, true
+			stuck = stuck || down
 		case Restored:
 			ok = fault == g.Fault
 			fault = ""
