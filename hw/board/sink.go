@@ -13,12 +13,11 @@ import (
 type buttonSink struct {
 	wiring Wiring
 	report *reporter
-	last   point.Signal // the last one sent
 	gaps   gapFault
 }
 
 func (s *buttonSink) opened(level gpio.Level, at time.Duration) {
-	s.send(level, point.Signal{At: at, Settled: true, Initial: true})
+	s.report.contact(point.Signal{Change: s.change(level), At: at, Settled: true, Initial: true})
 }
 
 func (s *buttonSink) lost() {
@@ -29,23 +28,18 @@ func (s *buttonSink) lost() {
 
 func (s *buttonSink) edge(e point.Edge) {
 	if e.Lost > 0 {
-		// What the contact did since the last signal is unknown. If it seemed
-		// actuated, that ends where it was last known: two presses' ends must
-		// never make one press that nobody made.
-		if s.last.Change == point.Active {
-			s.send(s.wiring.Rest(), point.Signal{At: s.last.At})
-		}
+		s.report.unknown()
 		if s.gaps.lost(e.At) {
 			s.report.fault(s, point.FaultGap, fmt.Sprintf("%d edges were lost: the contact chatters or the machine is too busy to read", e.Lost))
 		}
 	}
 	s.tick(e.At)
-	s.send(e.Level, point.Signal{At: e.At})
+	s.report.contact(point.Signal{Change: s.change(e.Level), At: e.At})
 }
 
 func (s *buttonSink) settled(level gpio.Level, at time.Duration) {
 	s.tick(at)
-	s.send(level, point.Signal{At: at, Settled: true})
+	s.report.contact(point.Signal{Change: s.change(level), At: at, Settled: true})
 }
 
 func (s *buttonSink) tick(at time.Duration) {
@@ -54,15 +48,11 @@ func (s *buttonSink) tick(at time.Duration) {
 	}
 }
 
-func (s *buttonSink) send(level gpio.Level, sig point.Signal) {
-	sig.Change = point.Inactive
+func (s *buttonSink) change(level gpio.Level) point.Change {
 	if s.wiring.Active(level) {
-		sig.Change = point.Active
+		return point.Active
 	}
-	// An edge can reach us just after a reading that came after it.
-	sig.At = max(sig.At, s.last.At)
-	s.last = sig
-	s.report.signal(sig)
+	return point.Inactive
 }
 
 // tamperSink makes a fault of an open housing. It goes by settled readings
