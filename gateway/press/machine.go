@@ -56,7 +56,7 @@ func (m *Machine) Next(s point.Signal) []Gesture {
 	case point.Active, point.Inactive:
 		m.contact(s, s.Change == point.Active)
 	case point.Faulted:
-		if m.fault != s.Fault || m.down && s.Fault != point.FaultStuck {
+		if m.fault != s.Fault || m.down != (s.Fault == point.FaultStuck) { // not a mere repetition
 			m.out = append(m.out, Gesture{Point: s.Point, Kind: Faulted, At: s.At, Fault: s.Fault, Detail: s.Detail})
 		}
 		m.fault, m.outer = s.Fault, true

@@ -166,7 +166,7 @@ func checkGrammar(t rapid.TB, gs []Gesture) {
 			ok = (down || stuck) && g.Held >= 0
 			down, stuck = false, false
 		case Faulted:
-			ok = g.Fault != fault || down || stuck
+			ok = g.Fault != fault || down || stuck || g.Fault == point.FaultStuck
 			fault = g.Fault
 			down, held = fault == point.FaultStuck, true
 			stuck = stuck || down
