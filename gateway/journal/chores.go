@@ -1,0 +1,96 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// chores is the work beside writing. The writer owns it, but for what its
+// goroutines are given.
+type chores struct {
+	ctx        context.Context // of the goroutines; nil before Run
+	wg         sync.WaitGroup
+	imports    chan chunk              // rows that come late
+	checkpoint chan *store             // asks for a checkpoint
+	written    int                     // roughly the pages since the last checkpoint
+	acked      map[string][lanes]int64 // of files set aside: the last acknowledged positions
+	salvaging  map[string]bool         // files set aside that a goroutine works on
+}
+
+// checkpointPages is how much log is written before it is folded into the
+// database in the background. The engine's own limit is four times that.
+const checkpointPages = 1000
+
+func (j *Journal) startChores() {
+	c := &j.chores
+	c.checkpoint = make(chan *store, 1)
+	c.wg.Go(func() { j.checkpointer(c.ctx, c.checkpoint) })
+	j.startSalvage()
+}
+
+func (j *Journal) joinChores() { j.chores.wg.Wait() }
+
+// housekeep does what is due every second while nothing waits.
+func (j *Journal) housekeep(ctx context.Context) {
+	if j.away != nil {
+		j.comeBack(ctx)
+		return
+	}
+	j.keepBallast()
+	j.watchLog()
+	if err := j.retain(); err != nil {
+		j.mend(fmt.Errorf("retention: %w", err), 0)
+	}
+	if j.chores.written >= checkpointPages {
+		select {
+		case j.chores.checkpoint <- j.st:
+			j.chores.written = 0
+		default: // one is under way
+		}
+	}
+}
+
+// checkpointer folds the log into the database on a reader's connection, so
+// that the writer does not wait for it.
+func (j *Journal) checkpointer(ctx context.Context, asked <-chan *store) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case st := <-asked:
+			var busy, pages, done int
+			err := st.read.QueryRowContext(context.WithoutCancel(ctx), "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &pages, &done)
+			if err != nil && !j.moved(st) {
+				j.blame(st, fmt.Errorf("checkpoint: %w", err))
+			}
+		}
+	}
+}
+
+// keepBallast sets space by again after a full disk has been freed.
+func (j *Journal) keepBallast() {
+	ok, err := j.ballast.ensure()
+	switch {
+	case err != nil:
+		j.opt.Log.Warn("journal: cannot set space by for a full disk", "error", err)
+	case ok:
+		j.opt.Health.Clear(conditionFull)
+	default:
+		j.opt.Health.Set(conditionFull, "The disk is nearly full: free some space on "+filepath.Dir(j.opt.Path)+".")
+	}
+}
+
+// maxLog is the size of the write-ahead log that only a stuck reader explains.
+const maxLog = 64 << 20
+
+func (j *Journal) watchLog() {
+	info, err := os.Stat(j.opt.Path + "-wal")
+	if err == nil && info.Size() > maxLog {
+		j.opt.Health.Set(conditionPinned, fmt.Sprintf("The journal's log has %d MiB: another program keeps the journal open. Stop it.", info.Size()>>20))
+		return
+	}
+	j.opt.Health.Clear(conditionPinned)
+}

@@ -1,0 +1,5 @@
+package journal
+
+import "context"
+
+func (j *Journal) comeBack(ctx context.Context) {}
