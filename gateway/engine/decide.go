@@ -15,16 +15,20 @@ var (
 	// ErrNotDurable: the decision holds, but the journal could not be written
 	// to disk, so that a power cut would undo it.
 	ErrNotDurable = errors.New("done, but kept in memory only: the disk cannot be written")
-	// ErrNotYet: the clear is queued for the journal, which has not answered in
-	// time. It takes effect as soon as it is recorded.
-	ErrNotYet = errors.New("not recorded yet: the disk does not answer; the alert closes as soon as it does")
+	// ErrNotYet: the decision is queued for the journal, which has not answered
+	// in time. An acknowledgement holds already; a clear takes effect as soon as
+	// it is recorded.
+	ErrNotYet = errors.New("not recorded yet: the disk does not answer; it will be as soon as it does")
 )
 
-// Acknowledge notes that a person takes the alert. It acts at once.
+// Acknowledge notes that a person takes the alert. It acts at once, and
+// answers when it is recorded.
 func (e *Engine) Acknowledge(ctx context.Context, d alert.Decision) error {
 	return e.decide(ctx, d, func(a alert.Alert, answer func(error)) {
-		e.act(e.decision(alert.Acknowledged, a, d))
-		answer(nil)
+		ev := e.decision(alert.Acknowledged, a, d)
+		e.state = e.state.Next(ev)
+		e.dirty = true
+		e.append(ev, func(err error) { answer(undurable(err)) })
 	})
 }
 
@@ -40,12 +44,17 @@ func (e *Engine) Clear(ctx context.Context, d alert.Decision) error {
 		e.append(ev, func(err error) {
 			e.state = e.state.Next(ev)
 			e.dirty = true
-			if err != nil {
-				err = fmt.Errorf("%w (%w)", ErrNotDurable, err)
-			}
-			answer(err)
+			answer(undurable(err))
 		})
 	})
+}
+
+// undurable says in a decision's words what the journal's error means.
+func undurable(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w (%w)", ErrNotDurable, err)
 }
 
 // decide runs f in the engine for the open alert that d names and waits for
