@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/journal"
 )
 
 func TestDecodeRefuses(t *testing.T) {
@@ -92,7 +93,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		again, err := Decode(Append(nil, e.Source, Row{Ref: e.Ref, Type: e.Type, Subject: e.Subject, At: e.At, Data: e.Data}))
+		again, err := Decode(Append(nil, e.Source, journal.Row{Ref: e.Ref, Type: e.Type, Subject: e.Subject, At: e.At, Data: e.Data}))
 		if err != nil {
 			t.Fatalf("decoded once, not twice: %v", err)
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"nabat/gateway/journal"
 )
 
 // Source returns the CloudEvents source of a gateway, a URI reference in which
@@ -21,7 +23,7 @@ const seqDigits = 20
 // slice, as the append function does. The row's data goes out verbatim: the
 // journal wrote it as JSON and guards it with a checksum. Append may be called
 // from any goroutine; it keeps neither dst nor row.
-func Append(dst []byte, source string, row Row) []byte {
+func Append(dst []byte, source string, row journal.Row) []byte {
 	dst = append(dst, `{"specversion":"1.0","id":"`...)
 	dst = appendEscaped(dst, row.Ref.Epoch)
 	dst = append(dst, '-')

@@ -10,10 +10,11 @@ import (
 	"pgregory.net/rapid"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/journal"
 )
 
-func sample() Row {
-	return Row{
+func sample() journal.Row {
+	return journal.Row{
 		Ref:     alert.Ref{Epoch: "3f9c2a7e51d04b68", Seq: 42},
 		Type:    alert.Raised,
 		Subject: "0199e6a4-5c1b-7c3e-9a57-3b1f0c9d2e11",
@@ -39,7 +40,7 @@ func TestAppendWritesTheContract(t *testing.T) {
 }
 
 func TestAppendLeavesOutWhatIsNotKnown(t *testing.T) {
-	got := string(Append([]byte("x"), "/s", Row{Ref: alert.Ref{Epoch: "e", Seq: 1}, Type: alert.GatewayStarted}))
+	got := string(Append([]byte("x"), "/s", journal.Row{Ref: alert.Ref{Epoch: "e", Seq: 1}, Type: alert.GatewayStarted}))
 	want := `x{"specversion":"1.0","id":"e-1","source":"/s","type":"nabat.gateway.started",` +
 		`"datacontenttype":"application/json","epoch":"e","sequence":"00000000000000000001","clocksynced":false}`
 	if got != want {
@@ -55,7 +56,7 @@ func TestSourceIsAURIReference(t *testing.T) {
 
 func TestWhatIsEncodedIsDecoded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		row := Row{
+		row := journal.Row{
 			Ref: alert.Ref{
 				Epoch: rapid.StringMatching(`[0-9a-f]{16}`).Draw(t, "epoch"),
 				Seq:   rapid.Uint64().Draw(t, "seq"),
@@ -102,7 +103,7 @@ func FuzzAppend(f *testing.F) {
 	f.Add("e", "subject", "nabat.alert.raised", "/sites/a/gateways/b", "boot")
 	f.Add("\"", "\\u\x00\xff", "\n", "\u2028", "\x7f")
 	f.Fuzz(func(t *testing.T, epoch, subject, typ, source, boot string) {
-		row := Row{Ref: alert.Ref{Epoch: epoch, Seq: 7}, Type: alert.Type(typ), Subject: subject, At: alert.Stamp{Boot: boot}}
+		row := journal.Row{Ref: alert.Ref{Epoch: epoch, Seq: 7}, Type: alert.Type(typ), Subject: subject, At: alert.Stamp{Boot: boot}}
 		b := Append(nil, source, row)
 		var m map[string]any
 		if err := json.Unmarshal(b, &m); err != nil {
