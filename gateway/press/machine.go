@@ -20,6 +20,7 @@ import (
 // they happened.
 type Machine struct {
 	known bool // the contact was read and may be listened to
+	again bool // it was, before a fault of the source
 	level bool // true: the contact is closed
 	since time.Duration
 	firm  bool // the source vouched for the level when the run began
@@ -60,7 +61,7 @@ func (m *Machine) Next(s point.Signal) []Gesture {
 			m.out = append(m.out, Gesture{Point: s.Point, Kind: Faulted, At: s.At, Fault: s.Fault, Detail: s.Detail})
 		}
 		m.fault, m.outer = s.Fault, true
-		m.known = false
+		m.known, m.again = false, true
 		if s.Fault == point.FaultStuck {
 			if !m.down {
 				m.start = s.At
@@ -82,6 +83,8 @@ func (m *Machine) contact(s point.Signal, level bool) {
 	switch {
 	case m.outer && !m.known && !s.Initial:
 		// Edges of a broken point mean nothing until it is read anew.
+	case !m.known && m.again && level && s.Settled && !s.Initial:
+		// Whoever still holds the button since before the fault has had a Tap.
 	case !m.known && (s.Initial || s.Settled):
 		m.turn(level, s.At, s.Settled)
 		m.shaky, m.found = 0, level
