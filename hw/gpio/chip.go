@@ -6,7 +6,7 @@
 // returns at once from an endless wait, and turns an output into an input when
 // asked what it is; this one satisfies periph's interfaces without that. Lines
 // are found by the label of their chip and the offset on it, because the
-// numbers of chips change from kernel to kernel.
+// numbers of chips change from kernel to kernel. It needs Linux 5.10 or newer.
 package gpio
 
 import (
@@ -197,7 +197,9 @@ func control(f *os.File, ioctl func(fd uintptr) error) error {
 	}
 	var failed error
 	if err := c.Control(func(fd uintptr) { failed = ioctl(fd) }); err != nil {
-		return err
+		// Control fails by itself only on a closed file, with an error that
+		// cannot be named outside of package os.
+		return os.ErrClosed
 	}
 	return failed
 }

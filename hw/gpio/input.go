@@ -60,7 +60,7 @@ func OpenInput(id LineID, pull gpio.Pull, consumer string) (*Input, error) {
 	}
 	p := &Input{id: id, file: file, pull: pull, buf: make([]byte, 64*eventSize)}
 	// Without Go's poller a wait could neither end in time nor be halted.
-	if err := file.SetReadDeadline(time.Time{}); err != nil {
+	if err := setDeadline(file, time.Time{}); err != nil {
 		return nil, errors.Join(fmt.Errorf("line %s cannot be waited for: %w", id, err), file.Close())
 	}
 	return p, nil
@@ -91,6 +91,15 @@ func inputConfig(pull gpio.Pull, edge gpio.Edge) (uapi.LineConfig, error) {
 		return uapi.LineConfig{}, fmt.Errorf("unknown edge %v", edge)
 	}
 	return uapi.LineConfig{Flags: flags}, nil
+}
+
+// setDeadline ends reads at t. On a closed file it fails with os.ErrClosed.
+func setDeadline(f *os.File, t time.Time) error {
+	err := f.SetReadDeadline(t)
+	if err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return os.ErrClosed // as in control
+	}
+	return err
 }
 
 // Close gives the line back and ends a wait with os.ErrClosed.
@@ -128,7 +137,7 @@ func (p *Input) next(timeout time.Duration, untilIn bool) (point.Edge, bool, err
 		halted, since, round := p.halted, p.since, p.round
 		var err error
 		if !halted {
-			err = p.file.SetReadDeadline(deadline)
+			err = setDeadline(p.file, deadline)
 		}
 		p.mu.Unlock()
 		switch {
@@ -172,11 +181,8 @@ func (p *Input) ended() error {
 }
 
 func (p *Input) fail(err error) error {
-	if !errors.Is(err, os.ErrClosed) {
-		err = fmt.Errorf("read edges of line %s: %w", p.id, err)
-	}
-	p.failed = err
-	return err
+	p.failed = fmt.Errorf("read edges of line %s: %w", p.id, err)
+	return p.failed
 }
 
 // fill reads what the kernel has, or waits for it until the file's deadline.
@@ -247,7 +253,7 @@ func (p *Input) In(pull gpio.Pull, edge gpio.Edge) error {
 	p.since = monotonic()
 	p.round++
 	// A past deadline wakes whoever waits, to look again.
-	return p.file.SetReadDeadline(time.Unix(1, 0))
+	return setDeadline(p.file, time.Unix(1, 0))
 }
 
 // Halt ends every wait, now and later, with point.ErrHalted.
@@ -255,7 +261,7 @@ func (p *Input) Halt() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.halted = true
-	err := p.file.SetReadDeadline(time.Unix(1, 0))
+	err := setDeadline(p.file, time.Unix(1, 0))
 	if errors.Is(err, os.ErrClosed) {
 		return nil
 	}

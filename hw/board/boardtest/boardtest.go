@@ -62,6 +62,8 @@ func Cases() []Case {
 		{"the end of the context gives the lines back", cancel},
 		{"a pin keeps periph's promises", pinContract},
 		{"a halt is for good", haltIsSticky},
+		{"a closed pin says so", closeIsFinal},
+		{"a lost pin stays lost and invents no level", lostIsFinal},
 		{"a late reader gets the newest 1024 edges and the number of the lost", lateReader},
 		{"a lamp starts as told and nothing but Out changes it", lampLevel},
 		{"a lamp is back by itself after its chip", lampRemoval},
@@ -110,7 +112,7 @@ func (p *tape) await(t *testing.T, what string, ok func([]point.Signal) bool) []
 	}
 }
 
-// awaitLast waits until any signal after the first skip ones satisfies ok.
+// awaitAny waits until any signal after the first skip ones satisfies ok.
 func (p *tape) awaitAny(t *testing.T, what string, skip int, ok func(point.Signal) bool) []point.Signal {
 	t.Helper()
 	return p.await(t, what, func(signals []point.Signal) bool {

@@ -17,7 +17,7 @@ func openButton(t *testing.T, w Wall) board.InputPin {
 	pin, err := w.OpenButton()
 	must(t, err)
 	t.Cleanup(func() {
-		if err := pin.Close(); err != nil {
+		if err := pin.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 			t.Errorf("Close: %v", err)
 		}
 	})
@@ -132,6 +132,57 @@ func haltIsSticky(t *testing.T, w Wall) {
 	}
 	if err := pin.In(gpio.PullNoChange, gpio.BothEdges); !errors.Is(err, point.ErrHalted) {
 		t.Errorf("In after Halt: %v", err)
+	}
+}
+
+func closeIsFinal(t *testing.T, w Wall) {
+	pin := openButton(t, w)
+	next := func() error { _, err := pin.NextEdge(-1); return err }
+	result := inBackground(t, "NextEdge(-1)", next)
+	must(t, pin.Close())
+	if err := result(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("NextEdge during Close: %v", err)
+	}
+	_, levelErr := pin.Level()
+	for what, err := range map[string]error{
+		"NextEdge": next(), "Level": levelErr, "In": pin.In(gpio.PullNoChange, gpio.BothEdges), "Close": pin.Close(),
+	} {
+		if !errors.Is(err, os.ErrClosed) {
+			t.Errorf("%s after Close: %v", what, err)
+		}
+	}
+	must(t, pin.Halt())
+
+	lamp, err := w.OpenLamp(gpio.Low)
+	must(t, err)
+	must(t, lamp.Close())
+	if err := lamp.Out(gpio.High); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Out after Close: %v", err)
+	}
+}
+
+func lostIsFinal(t *testing.T, w Wall) {
+	pin := openButton(t, w)
+	next := func() error { _, err := pin.NextEdge(-1); return err }
+	must(t, w.DriveButton(gpio.High))
+	if level := pin.Read(); level != gpio.High {
+		t.Errorf("Read: %v", level)
+	}
+	awaitEdge(t, pin)
+	result := inBackground(t, "NextEdge(-1)", next)
+	must(t, w.Remove())
+	if err := result(); board.FaultOf(err) != point.FaultLost {
+		t.Errorf("NextEdge during the removal: %v", err)
+	}
+	must(t, w.Insert())
+	if err := next(); board.FaultOf(err) != point.FaultLost {
+		t.Errorf("NextEdge of the old pin with the chip back: %v", err)
+	}
+	if _, err := pin.Level(); board.FaultOf(err) != point.FaultLost {
+		t.Errorf("Level of the old pin with the chip back: %v", err)
+	}
+	if level := pin.Read(); level != gpio.High {
+		t.Errorf("Read of a lost pin invents %v", level)
 	}
 }
 
