@@ -24,7 +24,7 @@ const (
 func (j *Journal) replace(ctx context.Context, cause error) {
 	old := j.book
 	j.st.close()
-	st, b, err := j.replaceFile(ctx, cause, &old.last)
+	st, b, err := j.replaceFile(ctx, cause, old)
 	if err != nil {
 		j.flee(ctx, errors.Join(cause, err))
 		return
@@ -33,18 +33,19 @@ func (j *Journal) replace(ctx context.Context, cause error) {
 	j.startSalvage()
 }
 
-// replaceFile sets the file aside and opens a fresh one. acked, where it is
-// known, tells where the acknowledged rows end: what stands behind is a batch
-// whose commit failed, and which is written anew under new names.
-func (j *Journal) replaceFile(ctx context.Context, cause error, acked *[lanes]int64) (*store, *book, error) {
+// replaceFile sets the file aside and opens a fresh one. old is what is known
+// of the file, if anything.
+func (j *Journal) replaceFile(ctx context.Context, cause error, old *book) (*store, *book, error) {
 	aside, err := setAside(j.opt.Path)
 	if err != nil {
 		return nil, nil, err
 	}
 	j.opt.Log.Error("journal: the file is damaged; it was set aside and a fresh one is in use", "path", j.opt.Path, "aside", aside, "error", cause)
 	j.opt.Health.Set(conditionDamaged, "The journal file was damaged and set aside as "+aside+"; its readable rows are being taken over. "+cause.Error())
-	if acked != nil {
-		j.chores.acked[aside] = *acked
+	if old != nil {
+		j.mu.Lock()
+		j.chores.acked[aside] = remember(old)
+		j.mu.Unlock()
 	}
 	if len(j.refs) == 0 {
 		j.rememberAlerts(ctx, aside)

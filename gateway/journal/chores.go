@@ -13,11 +13,12 @@ import (
 type chores struct {
 	ctx        context.Context // of the goroutines; nil before Run
 	wg         sync.WaitGroup
-	imports    chan chunk              // rows that come late
-	checkpoint chan *store             // asks for a checkpoint
-	written    int                     // roughly the pages since the last checkpoint
-	acked      map[string][lanes]int64 // of files set aside: the last acknowledged positions
-	salvaging  map[string]bool         // files set aside that a goroutine works on
+	imports    chan chunk // rows that come late
+	home       chan homecoming
+	checkpoint chan *store      // asks for a checkpoint
+	written    int              // roughly the pages since the last checkpoint
+	acked      map[string]known // what is known of files that were set aside by this process
+	salvaging  map[string]bool  // files set aside that a goroutine works on
 }
 
 // checkpointPages is how much log is written before it is folded into the
@@ -34,9 +35,9 @@ func (j *Journal) startChores() {
 func (j *Journal) joinChores() { j.chores.wg.Wait() }
 
 // housekeep does what is due every second while nothing waits.
-func (j *Journal) housekeep(ctx context.Context) {
+func (j *Journal) housekeep() {
 	if j.away != nil {
-		j.comeBack(ctx)
+		j.comeBack()
 		return
 	}
 	j.keepBallast()

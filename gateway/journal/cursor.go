@@ -69,7 +69,12 @@ func (c *Cursor) window() (st *store, book uint32, from, to int64, err error) {
 	}
 	m := j.book.mark(c.key)
 	if c.book != j.book.id {
-		c.book, c.next = j.book.id, m.pos
+		if c.book == j.former.book && j.former.through[c.key] {
+			c.next += j.former.base[c.key.lane]
+		} else {
+			c.next = m.pos
+		}
+		c.book = j.book.id
 	}
 	c.next = max(c.next, m.pos)
 	return j.st, c.book, c.next, j.book.last[c.key.lane], nil
@@ -126,11 +131,11 @@ func (c *Cursor) Advance(r Row) {
 	if j.closed {
 		return
 	}
-	b := j.bookOf(r)
-	if b == nil || r.Lane != c.key.lane || r.Pos > b.last[r.Lane] {
+	b, pos := j.placeOf(r, c.key)
+	if b == nil || r.Lane != c.key.lane || pos > b.last[r.Lane] {
 		return
 	}
-	b.mark(c.key).advance(r.Pos)
+	b.mark(c.key).advance(pos)
 	nudge(j.late)
 }
 
@@ -168,27 +173,31 @@ const maxReason = 1000
 // parkedLocked takes a parked row out of its cursor's way.
 func (j *Journal) parkedLocked(p order) {
 	j.book.mark(p.key).count++
-	b := j.bookOf(p.row)
+	b, pos := j.placeOf(p.row, p.key)
 	if b == nil {
 		return
 	}
 	m := b.mark(p.key)
-	if p.row.Pos > m.pos {
-		m.skip[p.row.Pos] = struct{}{}
+	if pos > m.pos {
+		m.skip[pos] = struct{}{}
 		m.settle()
 	}
 }
 
-// bookOf returns the book that a row's position belongs to, if it is still
-// known. j.mu is held.
-func (j *Journal) bookOf(r Row) *book {
+// placeOf returns where a row that a consumer holds stands now; nil when its
+// database is gone. j.mu is held.
+func (j *Journal) placeOf(r Row, k cursorKey) (*book, int64) {
 	switch {
+	case r.book == 0:
+		return nil, 0
 	case r.book == j.book.id:
-		return j.book
+		return j.book, r.Pos
 	case j.away != nil && j.away.file != nil && r.book == j.away.file.id:
-		return j.away.file
+		return j.away.file, r.Pos
+	case r.book == j.former.book && j.former.through[k]:
+		return j.book, r.Pos + j.former.base[r.Lane]
 	}
-	return nil
+	return nil, 0
 }
 
 // moved reports whether another database took over from st.

@@ -27,7 +27,8 @@ type Journal struct {
 	queue    queue
 	appended [lanes]chan struct{}
 	cursors  map[cursorKey]*Cursor
-	fault    error // what a reader found, for the writer to mend
+	fault    error  // what a reader found, for the writer to mend
+	former   former // where the rows of the last time in memory are now
 	closed   bool
 
 	// The fields below belong to the writer, and to Open before it.
@@ -58,8 +59,8 @@ func Open(o Options) (*Journal, error) {
 	for l := range j.appended {
 		j.appended[l] = make(chan struct{})
 	}
-	j.chores.imports = make(chan chunk)
-	j.chores.acked, j.chores.salvaging = make(map[string][lanes]int64), make(map[string]bool)
+	j.chores.imports, j.chores.home = make(chan chunk), make(chan homecoming)
+	j.chores.acked, j.chores.salvaging = make(map[string]known), make(map[string]bool)
 	if err := j.openFirst(context.Background()); err != nil {
 		return nil, err
 	}
@@ -70,12 +71,9 @@ func Open(o Options) (*Journal, error) {
 
 // openFirst opens the file, or memory.
 func (j *Journal) openFirst(ctx context.Context) error {
-	err := os.MkdirAll(filepath.Dir(j.opt.Path), 0o700)
-	if err == nil {
-		j.lock, err = lockFile(j.opt.Path + ".lock")
-		if errors.Is(err, ErrInUse) {
-			return err
-		}
+	err := j.takeLock()
+	if errors.Is(err, ErrInUse) {
+		return err
 	}
 	var st *store
 	var b *book
@@ -87,6 +85,16 @@ func (j *Journal) openFirst(ctx context.Context) error {
 	}
 	j.adopt(st, b)
 	return nil
+}
+
+// takeLock makes the folder where it is missing and locks the journal.
+func (j *Journal) takeLock() error {
+	if err := os.MkdirAll(filepath.Dir(j.opt.Path), 0o700); err != nil {
+		return fmt.Errorf("make the journal's folder: %w", err)
+	}
+	var err error
+	j.lock, err = lockFile(j.opt.Path + ".lock")
+	return err
 }
 
 // adopt makes st and b current.
@@ -201,8 +209,10 @@ func (j *Journal) Run(ctx context.Context) error {
 			j.saveCursors()
 		case c := <-j.chores.imports:
 			j.importChunk(c)
+		case h := <-j.chores.home:
+			j.arrive(chores, h)
 		case <-tick.C:
-			j.housekeep(chores)
+			j.housekeep()
 		}
 	}
 	stop()

@@ -20,14 +20,6 @@ const (
 	conditionGap     = "journal-gap"
 )
 
-// exile is the time that the journal spends in memory. The writer owns it;
-// file is also read under Journal.mu.
-type exile struct {
-	file  *book // of the file that was left; nil when none was ever open
-	next  time.Time
-	final bool // the file must not be touched: it belongs to a newer program
-}
-
 // mend does what the error of the current database asks for, so that the next
 // attempt may succeed: it opens the file again, makes room on the disk, sets
 // the file aside, or goes to memory.
@@ -92,18 +84,7 @@ func (j *Journal) reopen(ctx context.Context, cause error) {
 func (j *Journal) resume(st *store, b, old *book) {
 	if old != nil && b.epoch == old.epoch {
 		j.mu.Lock()
-		b.id = old.id
-		for k, m := range old.marks {
-			n := b.mark(k)
-			n.advance(min(m.pos, b.last[k.lane]))
-			n.count = max(n.count, m.count)
-			for pos := range m.skip {
-				if pos > n.pos && pos <= b.last[k.lane] {
-					n.skip[pos] = struct{}{}
-				}
-			}
-			n.settle()
-		}
+		j.inherit(b, old)
 		j.mu.Unlock()
 	}
 	j.adopt(st, b)

@@ -89,7 +89,7 @@ func (j *Journal) write(b *batch) error {
 		}
 		b.ends = last
 		for _, p := range b.parks {
-			if err := st.insertParked(p, j.book.id, j.opt.Now()); err != nil {
+			if err := st.insertParked(p, j.parkedAt(p), j.opt.Now()); err != nil {
 				return err
 			}
 		}
@@ -236,11 +236,18 @@ func (st *store) insertRow(r Row) error {
 	return nil
 }
 
-func (st *store) insertParked(p order, book uint32, at alert.Stamp) error {
-	var pos any
-	if p.row.book == book {
-		pos = p.row.Pos
+// parkedAt returns where a parked row stands in the current database, nil when
+// it does not.
+func (j *Journal) parkedAt(p order) any {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if b, pos := j.placeOf(p.row, p.key); b == j.book && b != nil {
+		return pos
 	}
+	return nil
+}
+
+func (st *store) insertParked(p order, pos any, at alert.Stamp) error {
 	data := p.row.Data
 	if data == nil {
 		data = []byte{}
