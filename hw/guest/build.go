@@ -15,8 +15,9 @@ type Target struct {
 }
 
 // Build compiles a package of this module, without cgo, to the file out.
-func (t Target) Build(ctx context.Context, out, pkg string) error {
-	return t.compile(ctx, "build", "-trimpath", "-o", out, pkg)
+// flags are further ones of go build.
+func (t Target) Build(ctx context.Context, out, pkg string, flags ...string) error {
+	return t.compile(ctx, append(append([]string{"build", "-trimpath", "-o", out}, flags...), pkg)...)
 }
 
 // BuildTest compiles the tests of a package, with a build tag, to the file out.

@@ -9,10 +9,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"time"
 )
 
 // sector is the unit that a drive writes wholly or not at all.
 const sector = 512
+
+// ErrPower is returned by a disk that has no power.
+var ErrPower = errors.New("the disk has no power")
 
 // ErrRange is wrapped by errors about bytes outside of the disk.
 var ErrRange = errors.New("outside of the disk")
@@ -43,7 +47,12 @@ type write struct {
 // Disk is a block device with a volatile write cache, held in memory. It may
 // be used from any goroutine.
 type Disk struct {
-	mu sync.Mutex
+	// FlushTime is how long a flush takes, as on a card: the longer, the more
+	// often a cut meets one under way. Set it before the disk is served.
+	FlushTime time.Duration
+
+	mu  sync.Mutex
+	off bool // belongs to mu
 	// stable is what survives a cut; cache holds the writes since the last
 	// flush, in order. Both belong to mu, and so does tape.
 	stable []byte
@@ -97,6 +106,9 @@ func (d *Disk) WriteAt(b []byte, off int64, fua bool) error {
 	if err := d.check(off, len(b)); err != nil {
 		return err
 	}
+	if d.off {
+		return ErrPower
+	}
 	d.tape.add(op{kind: opWrite, off: off, data: b, fua: fua})
 	if !fua {
 		d.cache = append(d.cache, write{off: off, data: b})
@@ -114,35 +126,50 @@ func (d *Disk) WriteAt(b []byte, off int64, fua bool) error {
 	return nil
 }
 
-// Flush makes all writes so far stable.
-func (d *Disk) Flush() {
+// Flush makes all writes so far stable, at the end of FlushTime. If the power
+// goes meanwhile, nothing was flushed.
+func (d *Disk) Flush() error {
+	if d.FlushTime > 0 {
+		<-time.After(d.FlushTime)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.off {
+		return ErrPower
+	}
 	d.tape.add(op{kind: opFlush})
 	for _, w := range d.cache {
 		copy(d.stable[w.off:], w.data)
 	}
 	d.cache = nil
+	return nil
 }
 
-// Cut takes the power away. Nobody may be writing: a write that reaches the
-// disk after the cut would belong to a machine that is already dead.
+// PowerOff takes the power away: no write or flush reaches the disk any more
+// until Cut.
+func (d *Disk) PowerOff() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.off = true
+}
+
+// Cut decides what the power's loss did to the cache, and gives the power
+// back. The machine that was writing must be dead by then.
 func (d *Disk) Cut(p Policy, r *rand.Rand) Loss {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	loss := d.spoil(d.stable, p, r)
-	d.cache = nil
+	d.cache, d.off = nil, false
 	return loss
 }
 
 // AfterCut returns what would be on the disk if the power went now, and
 // leaves the disk as it is.
-func (d *Disk) AfterCut(p Policy, r *rand.Rand) []byte {
+func (d *Disk) AfterCut(p Policy, r *rand.Rand) ([]byte, Loss) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	image := append([]byte(nil), d.stable...)
-	d.spoil(image, p, r)
-	return image
+	return image, d.spoil(image, p, r)
 }
 
 // spoil writes to image what the policy keeps of the cache.

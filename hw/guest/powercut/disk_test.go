@@ -2,6 +2,7 @@ package powercut
 
 import (
 	"bytes"
+	"errors"
 	"math/rand/v2"
 	"testing"
 
@@ -28,7 +29,9 @@ func TestCutKeepsFlushedBytesAndInventsNone(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0:
-				disk.Flush()
+				if err := disk.Flush(); err != nil {
+					t.Fatal(err)
+				}
 				copy(stable, seen)
 				clearMaybe()
 			default:
@@ -53,7 +56,8 @@ func TestCutKeepsFlushedBytesAndInventsNone(t *testing.T) {
 			}
 		}
 		r := rand.New(rand.NewPCG(1, rapid.Uint64().Draw(t, "seed")))
-		for i, v := range disk.AfterCut(Tear, r) {
+		torn, _ := disk.AfterCut(Tear, r)
+		for i, v := range torn {
 			if !maybe[i][v] {
 				t.Fatalf("byte %d is %d after a cut: neither flushed nor written", i, v)
 			}
@@ -76,7 +80,7 @@ func TestTapeReplaysWhatTheDiskWentThrough(t *testing.T) {
 		}
 	}
 	must(disk.WriteAt(fill(1), 0, false))
-	disk.Flush()
+	must(disk.Flush())
 	disk.Mark(1)
 	must(disk.WriteAt(fill(2), 0, false))
 	must(disk.WriteAt(fill(3), sector, true))
@@ -96,5 +100,29 @@ func TestTapeReplaysWhatTheDiskWentThrough(t *testing.T) {
 	})
 	if err != nil || points != 200 {
 		t.Fatalf("%d points, %v", points, err)
+	}
+}
+
+func TestNothingReachesADiskWithoutPower(t *testing.T) {
+	disk := NewDisk(make([]byte, 2*sector))
+	if err := disk.WriteAt([]byte("first"), 0, false); err != nil {
+		t.Fatal(err)
+	}
+	disk.PowerOff()
+	if err := disk.Flush(); !errors.Is(err, ErrPower) {
+		t.Errorf("flush: %v", err)
+	}
+	if err := disk.WriteAt([]byte("second"), sector, true); !errors.Is(err, ErrPower) {
+		t.Errorf("write: %v", err)
+	}
+	if loss := disk.Cut(Drop, rand.New(rand.NewPCG(1, 2))); loss.Writes != 1 || loss.Lost != 1 {
+		t.Errorf("got %+v", loss)
+	}
+	got := make([]byte, 2*sector)
+	if err := disk.ReadAt(got, 0); err != nil || !bytes.Equal(got, make([]byte, 2*sector)) {
+		t.Errorf("something survived: %v", err)
+	}
+	if err := disk.Flush(); err != nil {
+		t.Errorf("the power is back: %v", err)
 	}
 }

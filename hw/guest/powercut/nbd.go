@@ -196,11 +196,16 @@ func (s session) request(d *Disk) error {
 		if _, err := io.ReadFull(s.r, b); err != nil {
 			return err // a write that was cut in half never happened
 		}
-		if err := d.WriteAt(b, int64(q.Offset), q.Flags&cmdFUA != 0); err != nil {
+		switch err := d.WriteAt(b, int64(q.Offset), q.Flags&cmdFUA != 0); {
+		case errors.Is(err, ErrPower):
+			return io.EOF
+		case err != nil:
 			failed = einval
 		}
 	case cmdFlush:
-		d.Flush()
+		if err := d.Flush(); err != nil {
+			return io.EOF
+		}
 	case cmdDisc:
 		return io.EOF
 	default:

@@ -47,8 +47,9 @@ type Point struct {
 	Step int
 	// Mark is the last mark before: what the guest had promised by then, at least.
 	Mark int
-	// Policy is what the cut did to the cache.
+	// Policy and Loss are what the cut did to the cache.
 	Policy Policy
+	Loss   Loss
 	// Image is what was left on the disk.
 	Image []byte
 }
@@ -71,7 +72,9 @@ func (t *Tape) Replay(n int, r *rand.Rand, visit func(Point) error) error {
 					return err
 				}
 			case opFlush:
-				disk.Flush()
+				if err := disk.Flush(); err != nil {
+					return err
+				}
 			case opMark:
 				mark = o.mark
 			}
@@ -80,7 +83,8 @@ func (t *Tape) Replay(n int, r *rand.Rand, visit func(Point) error) error {
 		if i%2 == 1 {
 			policy = Tear
 		}
-		if err := visit(Point{Step: step, Mark: mark, Policy: policy, Image: disk.AfterCut(policy, r)}); err != nil {
+		image, loss := disk.AfterCut(policy, r)
+		if err := visit(Point{Step: step, Mark: mark, Policy: policy, Loss: loss, Image: image}); err != nil {
 			return err
 		}
 	}
