@@ -63,7 +63,8 @@ func pinContract(t *testing.T, w Wall) {
 	if !result() {
 		t.Error("WaitForEdge(-1) missed the edge")
 	}
-	if pin.Read() != gpio.High || pin.String() == "" || pin.Name() == "" || pin.Function() != "In" || pin.Number() < 0 {
+	function := pin.Function() //nolint:staticcheck // on its way out, and still a promise of gpio.PinIn
+	if pin.Read() != gpio.High || pin.String() == "" || pin.Name() == "" || function != "In" || pin.Number() < 0 {
 		t.Error("the pin does not know itself")
 	}
 
@@ -232,7 +233,9 @@ func lampLevel(t *testing.T, w Wall) {
 	must(t, err)
 	defer func() { must(t, pin.Close()) }()
 	checkLamp(t, w, gpio.High)
-	if pin.Function() != "Out" || pin.String() == "" || pin.Name() == "" || pin.Number() < 0 {
+	// In another driver this very call turns the output into an input.
+	function := pin.Function() //nolint:staticcheck // on its way out, and still a promise of gpio.PinOut
+	if function != "Out" || pin.String() == "" || pin.Name() == "" || pin.Number() < 0 {
 		t.Error("the pin does not know itself")
 	}
 	if err := pin.PWM(gpio.DutyHalf, 0); !errors.Is(err, errors.ErrUnsupported) {
