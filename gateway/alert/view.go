@@ -1,5 +1,7 @@
 package alert
 
+import "errors"
+
 // View is everything that outputs and pages need to know about this moment.
 // It is immutable: any goroutine may read it, nobody may change it.
 type View struct {
@@ -30,6 +32,10 @@ type PointStatus struct {
 	// LastProven is when the point was last read without error.
 	LastProven Stamp `json:"last_proven,omitzero"`
 }
+
+// ErrNotDurable is wrapped by the answer to a decision that holds, although the
+// journal could not be written to disk, so that a power cut would undo it.
+var ErrNotDurable = errors.New("done, but kept in memory only: the disk cannot be written")
 
 // Decision is what a person (or dispatch for one) decides about an alert.
 type Decision struct {

@@ -12,9 +12,6 @@ import (
 var (
 	// ErrNoAlert: there is no such alert, or it was closed already.
 	ErrNoAlert = errors.New("no such open alert")
-	// ErrNotDurable: the decision holds, but the journal could not be written
-	// to disk, so that a power cut would undo it.
-	ErrNotDurable = errors.New("done, but kept in memory only: the disk cannot be written")
 	// ErrNotYet: the decision is queued for the journal, which has not answered
 	// in time. An acknowledgement holds already; a clear takes effect as soon as
 	// it is recorded.
@@ -54,7 +51,7 @@ func undurable(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w (%w)", ErrNotDurable, err)
+	return fmt.Errorf("%w (%w)", alert.ErrNotDurable, err)
 }
 
 // decide runs f in the engine for the open alert that d names and waits for
@@ -80,7 +77,7 @@ func (e *Engine) decide(ctx context.Context, d alert.Decision, f func(a alert.Al
 	case err := <-answer:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("alert %q: %w", d.Alert, ErrNotYet)
+		return fmt.Errorf("alert %q: %w (%w)", d.Alert, ErrNotYet, ctx.Err())
 	case <-e.stopped:
 		return ErrStopped
 	}

@@ -223,8 +223,8 @@ func TestClearWithoutDiskActsAndSaysSo(t *testing.T) {
 		a := b.open(t, 1)[0]
 		b.disk.err = errors.New("read-only file system")
 		err := b.Clear(t.Context(), alert.Decision{Alert: a.ID, Number: a.Last.Number, Outcome: alert.Resolved})
-		if !errors.Is(err, engine.ErrNotDurable) {
-			t.Fatalf("got %v, want ErrNotDurable", err)
+		if !errors.Is(err, alert.ErrNotDurable) {
+			t.Fatalf("got %v, want alert.ErrNotDurable", err)
 		}
 		b.open(t, 0)
 	})
