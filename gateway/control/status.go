@@ -1,0 +1,90 @@
+// Package control is the gateway's local door: HTTP and JSON over a unix
+// socket, for the commands "nabat status" and "nabat press" on the same machine.
+package control
+
+import (
+	"time"
+
+	"nabat/gateway/alert"
+	"nabat/gateway/health"
+)
+
+// SocketName is the socket's name in the data directory.
+const SocketName = "nabat.sock"
+
+// Status is what a person on site should know. All ages are whole seconds and
+// are measured by the gateway, so that the reader's clock does not matter.
+type Status struct {
+	Version string `json:"version"`
+	Site    string `json:"site"`
+	Gateway string `json:"gateway"`
+	// Board is "gpio" or "sim".
+	Board         string `json:"board"`
+	UptimeSeconds int64  `json:"uptime_seconds"`
+
+	Points     []Point            `json:"points"`
+	Alerts     []Alert            `json:"alerts"`
+	Links      []Link             `json:"links"`
+	Queue      []Queue            `json:"queue"`
+	Conditions []health.Condition `json:"conditions"`
+	Clock      Clock              `json:"clock"`
+	Journal    Journal            `json:"journal"`
+}
+
+// Point is one button or lamp.
+type Point struct {
+	ID     string   `json:"id"`
+	Place  []string `json:"place,omitempty"`
+	Armed  bool     `json:"armed"`
+	Active bool     `json:"active"`
+	// Fault is empty or a fault of the vocabulary of the wall.
+	Fault  string `json:"fault,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Alert is one open alert.
+type Alert struct {
+	ID   string     `json:"id"`
+	Kind alert.Kind `json:"kind"`
+	// KindName is the name of a kind of the site's own.
+	KindName alert.Text   `json:"kind_name,omitzero"`
+	Level    alert.Level  `json:"level"`
+	Status   alert.Status `json:"status"`
+	Place    []string     `json:"place,omitempty"`
+	Point    string       `json:"point,omitempty"`
+	// Truth is how far the call has come: raised, saved, sent, received or accepted.
+	Truth      string `json:"truth"`
+	AgeSeconds int64  `json:"age_seconds"`
+}
+
+// Link is one way to the outside.
+type Link struct {
+	Name string `json:"name"`
+	Up   bool   `json:"up"`
+	// ForSeconds is how long it has been so.
+	ForSeconds int64  `json:"for_seconds"`
+	Detail     string `json:"detail,omitempty"`
+}
+
+// Queue is what one consumer of the journal has still to deliver in one lane.
+type Queue struct {
+	Consumer      string `json:"consumer"`
+	Lane          string `json:"lane"`
+	Depth         int64  `json:"depth"`
+	OldestSeconds int64  `json:"oldest_seconds"`
+	// Parked counts the events that the far end refused for good.
+	Parked int64 `json:"parked"`
+}
+
+// Clock is the gateway's wall clock.
+type Clock struct {
+	Now    time.Time `json:"now"`
+	Synced bool      `json:"synced"`
+}
+
+// Journal is the identity of the newest event, and whether events reach the disk.
+type Journal struct {
+	Epoch   string `json:"epoch"`
+	LastSeq uint64 `json:"last_seq"`
+	Durable bool   `json:"durable"`
+}
