@@ -60,8 +60,9 @@ type Web struct {
 type Journal struct {
 	// KeepDays is for how many days delivered events stay in the file.
 	KeepDays int
-	// RoutineCap is the greatest number of undelivered routine events; beyond
-	// it the oldest make room, and the gap is written down. Zero means no cap.
+	// RoutineCap is the greatest number of routine events, delivered or not;
+	// beyond it the oldest make room, and the gap is written down. Zero means
+	// no cap.
 	RoutineCap int
 	// Ballast is the size in bytes of the file that is given up when the disk
 	// is full. Zero means none.

@@ -98,7 +98,7 @@ func TestParseBase(t *testing.T) {
 	if !p.ShowPlace || !p.Lamps || len(p.Screens) != 1 || len(p.Escalation) != 2 || p.Escalation[1] != (alert.Step{After: time.Minute, To: "dispatch"}) {
 		t.Errorf("plan = %+v", p)
 	}
-	if c.Journal != (Journal{KeepDays: 30, RoutineCap: 1_000_000, Ballast: 16 << 20}) {
+	if c.Journal != (Journal{KeepDays: 30, RoutineCap: 2_000_000, Ballast: 16 << 20}) {
 		t.Errorf("journal = %+v", c.Journal)
 	}
 	if c.MQTT != (MQTT{Enabled: true, Host: "dispatch.example:8883", TLS: true, ClientID: "nabat-school-12-main"}) {

@@ -49,8 +49,8 @@ func (r *reader) journal(top *section) Journal {
 	s, _ := top.table("journal")
 	const mebibyte = 1 << 20
 	j := Journal{
-		KeepDays:   int(s.number("keep_days", 365, 1, 36500)),
-		RoutineCap: int(s.number("routine_cap", 1_000_000, 0, 100_000_000)),
+		KeepDays:   int(s.number("keep_days", 90, 1, 36500)),
+		RoutineCap: int(s.number("routine_cap", 2_000_000, 0, 100_000_000)),
 		Ballast:    s.number("ballast_mib", 16, 0, 1024) * mebibyte,
 	}
 	s.end()

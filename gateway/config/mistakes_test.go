@@ -32,7 +32,7 @@ func TestMistakes(t *testing.T) {
 		{"not TOML", `board = "gpio"`, `board = gpio`, []string{`f:6: this is not TOML: unexpected character U+0067 'g' at start of value; see https://toml.io for how texts, lists and tables are written`}},
 		{"key twice", `board = "gpio"`, `site = "other"`, []string{`f:6: this is not TOML: key site is already defined; see https://toml.io for how texts, lists and tables are written`}},
 		{"number for a text", `language = "ru"`, `language = 1`, []string{`f:4: language is a number; write language = "…", a text in quotes`}},
-		{"text for a number", "keep_days = 30", `keep_days = "30"`, []string{`f:43: [journal]: keep_days is a text; write keep_days = 365, a number without quotes`}},
+		{"text for a number", "keep_days = 30", `keep_days = "30"`, []string{`f:43: [journal]: keep_days is a text; write keep_days = 90, a number without quotes`}},
 		{"text for a bool", `line = 3`, "line = 3\nactive_low = \"yes\"", []string{
 			`f:29: lamp "lamp": active_low is a text; write active_low = true or active_low = false, without quotes`,
 		}},
