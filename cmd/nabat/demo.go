@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"nabat/gateway/config"
+	"nabat/sync/desk"
+	"nabat/sync/event"
+)
+
+//go:embed demo.toml
+var demoConfig string
+
+type demoVerb struct {
+	Data   string     `help:"Keep the journal in this directory, instead of forgetting it at the end." type:"path"`
+	Listen string     `default:"127.0.0.1:8080" help:"Address of the pages: wall, lobby and console."`
+	Desk   string     `default:"127.0.0.1:8081" help:"Address of the dispatch page."`
+	Log    slog.Level `default:"warn" help:"Least level of log lines: debug, info, warn or error."`
+}
+
+// Run shows the whole main job on this machine until it is told to stop.
+func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
+	dir := v.Data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "nabat-demo-"); err != nil {
+			return fmt.Errorf("make a directory for the demonstration (or name one with --data): %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the data directory: %w", err)
+	}
+	c, pin, err := v.config(dir)
+	if err != nil {
+		return err
+	}
+	log := newLog(v.Log)
+	far, pages, err := v.farEnd(ctx, c, dir, log)
+	if err != nil {
+		return err
+	}
+	g, err := newGateway(c, log)
+	if err != nil {
+		return errors.Join(err, pages.Close())
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	jobs, ctx := errgroup.WithContext(ctx)
+	jobs.Go(func() error { return far.Run(ctx) })
+	jobs.Go(func() error { return serveDesk(ctx, pages, far.Handler(c.Site.Language)) })
+	jobs.Go(func() error { defer stop(); return g.run(ctx) })
+	jobs.Go(func() error { return g.welcome(ctx, stdout, pages.Addr().String(), pin, dir) })
+	return jobs.Wait()
+}
+
+// config is the demonstration's school with a fresh PIN.
+func (v demoVerb) config(dir string) (*config.Config, string, error) {
+	pin := config.NewPIN()
+	hash, err := config.HashPIN(pin)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := config.Parse("demo.toml", []byte(strings.Replace(demoConfig, "PIN-HASH", hash, 1)))
+	if err != nil {
+		return nil, "", fmt.Errorf("the demonstration's own configuration: %w", err)
+	}
+	c.DataDir, c.Web.Listen = dir, v.Listen
+	return c, pin, nil
+}
+
+// farEnd opens the broker and the dispatch page, and points the gateway's link
+// at them.
+func (v demoVerb) farEnd(ctx context.Context, c *config.Config, dir string, log *slog.Logger) (*desk.Desk, net.Listener, error) {
+	topics, err := event.NewTopics(c.Site.ID, c.Site.Gateway)
+	if err != nil {
+		return nil, nil, err
+	}
+	pages, err := new(net.ListenConfig).Listen(ctx, "tcp", v.Desk)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the dispatch page's address (choose another with --desk): %w", err)
+	}
+	far, err := desk.New(ctx, desk.Options{Listen: "127.0.0.1:0", Topics: topics, Log: log.With("room", "desk")})
+	if err != nil {
+		return nil, nil, errors.Join(err, pages.Close())
+	}
+	passwordFile := filepath.Join(dir, "mqtt-password")
+	if err := os.WriteFile(passwordFile, []byte(far.Password()), 0o600); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("write the broker's password: %w", err), pages.Close())
+	}
+	c.MQTT = config.MQTT{Enabled: true, Host: far.Address(), ClientID: "nabat-demo", Username: desk.Username, PasswordFile: passwordFile}
+	return far, pages, nil
+}
+
+func serveDesk(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve the dispatch page: %w", err)
+	case <-ctx.Done():
+		err := srv.Close()
+		<-served
+		return err
+	}
+}
+
+// welcome waits until the pages are there, and tells where.
+func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, pin, dir string) error {
+	at := g.address.wait(ctx)
+	if at == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(stdout, `
+Nabat is showing the whole main job. Open side by side:
+
+  http://%[1]s/wall        buttons to press and lamps to watch
+  http://%[1]s/lobby       what the monitor in the lobby shows
+  http://%[1]s/console     what staff see        (PIN %[3]s)
+  http://%[2]s/dispatch    what dispatch receives
+
+Tap a button: a quiet call, on console and dispatch only. Hold it for 3 s: an emergency, on every screen.
+From another terminal: nabat press button-204 --data %[4]s, or nabat status --data %[4]s.
+Ctrl-C ends it.
+
+`, at, deskAddress, pin, dir)
+	return err
+}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"path/filepath"
+	"time"
+
+	"nabat/gateway/alert"
+	"nabat/gateway/clock"
+	"nabat/gateway/config"
+	"nabat/gateway/control"
+	"nabat/gateway/engine"
+	"nabat/gateway/health"
+	"nabat/gateway/journal"
+	"nabat/gateway/output"
+	"nabat/gateway/press"
+	"nabat/gateway/supervise"
+	"nabat/gateway/web"
+	"nabat/hw/board"
+	"nabat/hw/point"
+)
+
+// journalFile is the journal's name in the data directory.
+const journalFile = "journal.db"
+
+// Limits of the proof of life: a job that makes no progress for so long is
+// held for hung. The journal may wait for a disk that takes seconds.
+const (
+	enginePulse  = 15 * time.Second
+	journalPulse = 45 * time.Second
+)
+
+// signalQueue holds signals between the wall and the gestures. When it is
+// full the wall's readers wait, and edges wait in the kernel.
+const signalQueue = 4096
+
+// gateway is the assembled program: every room, wired, nothing started.
+type gateway struct {
+	config  *config.Config
+	log     *slog.Logger
+	health  *health.Registry
+	clock   *clock.System
+	journal *journal.Journal
+	engine  *engine.Engine
+	wall    *wall
+	web     *web.Server
+	link    *dispatchLink // nil without a link to dispatch
+	started time.Time
+	address address
+}
+
+// newGateway opens the journal and wires all rooms. On an error nothing stays
+// open.
+func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
+	clk, err := clock.NewSystem()
+	if err != nil {
+		return nil, err
+	}
+	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), started: time.Now()}
+	var consumers []string
+	if c.MQTT.Enabled {
+		consumers = append(consumers, mqttConsumer)
+	}
+	g.journal, err = journal.Open(journal.Options{
+		Path: filepath.Join(c.DataDir, journalFile), Consumers: consumers,
+		Log: log.With("room", "journal"), Health: g.health, Pulse: g.health.Pulse("journal", journalPulse),
+		Now: clk.Now, Keep: time.Duration(c.Journal.KeepDays) * 24 * time.Hour,
+		RoutineCap: noneIsEndless(int64(c.Journal.RoutineCap)), Ballast: noneIsNegative(c.Journal.Ballast),
+		OnImport: func(e alert.Event, ref alert.Ref) { g.engine.Imported(e, ref) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	state, saved := g.journal.Recorded()
+	g.engine, err = engine.New(engine.Options{
+		Site: c.Site, Journal: g.journal, Clock: clk, Numbering: g.journal.Epoch(), State: state, Saved: saved,
+		Health: g.health, Pulse: g.health.Pulse("engine", enginePulse), Log: log.With("room", "engine"),
+	})
+	if err == nil {
+		err = g.wireLink()
+	}
+	if err == nil {
+		err = g.wirePages()
+	}
+	if err != nil {
+		return nil, errors.Join(err, g.journal.Close())
+	}
+	return g, nil
+}
+
+// run does the whole job until ctx ends. Jobs are started in the order of
+// dependence and stopped in the reverse order, so that the journal commits the
+// last events of all others.
+func (g *gateway) run(ctx context.Context) error {
+	notify, watchdog, err := supervise.Systemd()
+	if err != nil {
+		return errors.Join(err, g.journal.Close())
+	}
+	group := supervise.New(supervise.Options{Health: g.health, Log: g.log, Notify: notify, Watchdog: watchdog})
+	group.Essential("journal", supervise.Started(g.journal.Run))
+	group.Essential("engine", supervise.Started(g.engine.Run))
+	group.Essential("life", supervise.Started(g.life))
+	lamps, err := g.lamps()
+	if err != nil {
+		return errors.Join(err, g.journal.Close())
+	}
+	group.Essential("lamps", supervise.Started(lamps.Run))
+	group.Essential("wall", g.watchWall)
+	if g.wall.sim != nil {
+		group.Essential("simulated wall", supervise.Started(g.wall.sim.Run))
+	}
+	if g.link != nil {
+		g.link.add(group)
+	}
+	group.Optional("pages", g.servePages)
+	group.Optional("control socket", supervise.Started(control.NewServer(g.controlOptions()).Run))
+	return group.Run(ctx)
+}
+
+// life records that the gateway began and, when everything that came after it
+// has stopped, that it ended.
+func (g *gateway) life(ctx context.Context) error {
+	site := g.config.Site
+	g.engine.Record(alert.Event{Type: alert.GatewayStarted, Subject: site.Gateway, Detail: "nabat " + version})
+	<-ctx.Done()
+	g.engine.Record(alert.Event{Type: alert.GatewayStopped, Subject: site.Gateway, Detail: "nabat " + version})
+	return nil
+}
+
+func (g *gateway) lamps() (*output.Lamps, error) {
+	drivers := make(map[string]output.Lamp, len(g.wall.lamps))
+	for _, l := range g.wall.lamps {
+		drivers[l.ID()] = l
+	}
+	return output.NewLamps(g.config.Site, g.engine, g.health, drivers)
+}
+
+// watchWall reads the buttons and makes gestures of their signals. It is ready
+// when every button was read or has said why it cannot be.
+func (g *gateway) watchWall(ctx context.Context, ready func()) error {
+	signals := make(chan point.Signal, signalQueue)
+	emit := func(s point.Signal) {
+		select {
+		case signals <- s:
+		case <-ctx.Done():
+		}
+	}
+	b, err := board.New(g.wall.inputs, emit, board.Options{Log: g.log.With("room", "board")})
+	if err != nil {
+		return err
+	}
+	watched := make(chan error, 1)
+	go func() { watched <- b.Run(ctx) }()
+	unknown := make(map[string]bool, len(g.wall.inputs))
+	for _, in := range g.wall.inputs {
+		unknown[in.ID] = true
+	}
+	if len(unknown) == 0 {
+		ready()
+	}
+	err = press.Run(ctx, signals, func(gesture press.Gesture) {
+		g.engine.Gesture(gesture)
+		if len(unknown) > 0 {
+			if delete(unknown, gesture.Point); len(unknown) == 0 {
+				ready()
+			}
+		}
+	})
+	return errors.Join(err, <-watched)
+}
+
+// listen opens the pages' port, with TLS when the configuration has it.
+func (g *gateway) listen(ctx context.Context) (net.Listener, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", g.config.Web.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("open the pages' address %s (web.listen): %w", g.config.Web.Listen, err)
+	}
+	if g.config.Web.TLSCert == "" {
+		return l, nil
+	}
+	return tls.NewListener(l, pageTLS(g.config.Web)), nil
+}
+
+// pageTLS reads the certificate for each connection, so that a renewed one is
+// used without a restart.
+func pageTLS(w config.Web) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c, err := tls.LoadX509KeyPair(w.TLSCert, w.TLSKey)
+			if err != nil {
+				return nil, fmt.Errorf("load the pages' certificate %s: %w", w.TLSCert, err)
+			}
+			return &c, nil
+		},
+	}
+}
+
+func (g *gateway) servePages(ctx context.Context, ready func()) error {
+	l, err := g.listen(ctx)
+	if err != nil {
+		return err
+	}
+	g.address.set(l.Addr().String())
+	ready()
+	return g.web.Serve(ctx, l)
+}
+
+func (g *gateway) wirePages() error {
+	o := web.Options{
+		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
+		Stats: g.webStats, PINHash: g.config.Web.PIN.Reveal(), Log: g.log.With("room", "web"),
+	}
+	if g.wall.sim != nil {
+		o.Wall = g.wall.sim
+	}
+	var err error
+	g.web, err = web.New(o)
+	return err
+}
+
+// noneIsEndless and noneIsNegative translate the configuration's zero, which
+// means "none", for the journal, whose zero means "the default".
+func noneIsEndless(n int64) int64 {
+	if n == 0 {
+		return math.MaxInt64
+	}
+	return n
+}
+
+func noneIsNegative(n int64) int64 {
+	if n == 0 {
+		return -1
+	}
+	return n
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"nabat/gateway/config"
+	"nabat/gateway/control"
+)
+
+// patience is how long a test waits for a state that a healthy program reaches
+// in well under a second, on a machine that may be busy with other work.
+const patience = 60 * time.Second
+
+// binary builds the real program once for all tests of the package.
+var binary = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "nabat-test-")
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "nabat")
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build nabat: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if path, err := binary(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(status) //nolint:forbidigo // a test binary ends so
+}
+
+// testPIN is the staff PIN of every configuration that tests write.
+const testPIN = "482915"
+
+var testPINHash = sync.OnceValues(func() (string, error) { return config.HashPIN(testPIN) })
+
+// writeConfig writes a configuration of a simulated board with the given
+// buttons, each in a place of its own with the kind intruder, a tap being an
+// emergency. extra is appended.
+func writeConfig(t *testing.T, dir string, buttons []string, extra string) (path, listen string) {
+	t.Helper()
+	hash, err := testPINHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	listen = freeAddress(t)
+	var b strings.Builder
+	fmt.Fprintf(&b, `site = "school-12"
+gateway = "main"
+name = { ru = "Школа", kk = "Мектеп", en = "School" }
+language = "en"
+data_dir = %q
+board = "sim"
+`, dir)
+	for _, id := range buttons {
+		fmt.Fprintf(&b, `
+[[place]]
+id = "place-%[1]s"
+name = { ru = "Место %[1]s", kk = "Орын %[1]s", en = "Place %[1]s" }
+[[button]]
+id = %[1]q
+place = "place-%[1]s"
+kind = "intruder"
+tap = "emergency"
+[[lamp]]
+id = "lamp-%[1]s"
+place = "place-%[1]s"
+`, id)
+	}
+	fmt.Fprintf(&b, "\n[web]\nlisten = %q\npin = %q\n[journal]\nballast_mib = 1\n%s", listen, hash, extra)
+	path = filepath.Join(dir, "nabat.toml")
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, listen
+}
+
+// freeAddress returns a loopback address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// process is a running `nabat run`.
+type process struct {
+	cmd    *exec.Cmd
+	client *control.Client
+	log    *logBuffer
+	ended  chan error
+}
+
+// start runs the real binary and waits until every point is armed.
+func start(t *testing.T, configPath, dir string) *process {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(path, "run", "--config", configPath), client: control.NewClient(filepath.Join(dir, control.SocketName)), log: &logBuffer{}, ended: make(chan error, 1)}
+	p.cmd.Stderr = p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() { p.kill() })
+	p.waitFor(t, "every point armed", func(s control.Status) bool {
+		for _, point := range s.Points {
+			if !point.Armed {
+				return false
+			}
+		}
+		return len(s.Points) > 0
+	})
+	return p
+}
+
+// waitFor polls the status until ok says so.
+func (p *process) waitFor(t *testing.T, what string, ok func(control.Status) bool) control.Status {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	var last control.Status
+	var err error
+	for {
+		if last, err = p.client.Status(ctx); err == nil && ok(last) {
+			return last
+		}
+		select {
+		case <-ticker.C:
+		case end := <-p.ended:
+			p.ended <- end
+			t.Fatalf("the gateway ended (%v) while waiting for: %s\n%s", end, what, p.log)
+		case <-ctx.Done():
+			t.Fatalf("no %s within %v; last status %+v, error %v\n%s", what, patience, last, err, p.log)
+		}
+	}
+}
+
+// kill ends the process as a power cut would, as far as a process can tell.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	err := <-p.ended
+	p.ended <- err
+}
+
+// stop ends the process as the service manager does.
+func (p *process) stop(t *testing.T) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		if err != nil {
+			t.Fatalf("stopping: %v\n%s", err, p.log)
+		}
+	case <-time.After(patience):
+		t.Fatalf("the gateway does not stop\n%s", p.log)
+	}
+}
+
+// logBuffer keeps what a process logs.
+type logBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
