@@ -139,3 +139,45 @@ func TestPressAtTheMomentTheHousingOpensCounts(t *testing.T) {
 		})
 	}
 }
+
+// busy is a pin on which something happens while its level is read.
+type busy struct {
+	board.InputPin
+	reads  int
+	during map[int]func()
+}
+
+func (p *busy) Level() (gpio.Level, error) {
+	level, err := p.InputPin.Level()
+	if f := p.during[p.reads]; f != nil {
+		f()
+	}
+	p.reads++
+	return level, err
+}
+
+func TestReadingThatAnEdgeOvertakesIsWorthless(t *testing.T) {
+	bubble(t, func(t *testing.T, w *simWall) {
+		toggle := func() { w.button.Toggle(1) }
+		r := run(t, w, board.Input{ID: "b", Open: func() (board.InputPin, error) {
+			pin, err := w.OpenButton()
+			return &busy{InputPin: pin, during: map[int]func(){0: toggle, 2: toggle}}, err
+		}})
+		r.expect(t, "pressed during the first read", "active-initial-settled")
+		pass(1050 * time.Millisecond)
+		r.expect(t, "released during the next read", "inactive inactive-settled")
+	})
+}
+
+func TestOpenHousingIsToldOnceWhileTheContactIsLost(t *testing.T) {
+	bubble(t, func(t *testing.T, w *simWall) {
+		other := newSimWall() // the tamper line hangs on a chip of its own
+		r := run(t, w, board.Input{ID: "b", Open: w.OpenButton, Tamper: other.OpenTamper})
+		r.expect(t, "start", "inactive-initial-settled")
+		other.tamper.Drive(gpio.High)
+		pass(50 * time.Millisecond)
+		w.Board.Remove()
+		pass(10 * time.Second)
+		r.expect(t, "housing open, contact lost for 10 s", "tamper lost")
+	})
+}
