@@ -40,6 +40,8 @@ func later(a, b Mark) Mark {
 		cmp.Compare(b.Number, a.Number),
 		a.At.Wall.Compare(b.At.Wall),
 		cmp.Compare(a.At.Mono, b.At.Mono),
+		cmp.Compare(a.At.Boot, b.At.Boot),
+		cmp.Compare(btoi(a.At.Synced), btoi(b.At.Synced)),
 		cmp.Compare(a.Who, b.Who),
 		cmp.Compare(a.Why, b.Why),
 		cmp.Compare(a.Origin, b.Origin),
@@ -50,6 +52,13 @@ func later(a, b Mark) Mark {
 		return b
 	}
 	return a
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Alert is all that is known about one Key. It is a join of marks, each of
@@ -187,7 +196,7 @@ func (s State) Open() []Alert {
 		if c := strings.Compare(a.ID, b.ID); c != 0 { // UUIDv7 sorts by age
 			return c
 		}
-		return strings.Compare(string(a.Kind)+a.Key.Place, string(b.Kind)+b.Key.Place)
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key.Place, b.Key.Place), cmp.Compare(a.Numbering, b.Numbering))
 	})
 	return open
 }
@@ -283,12 +292,15 @@ func (a Alert) rise(e Event) Alert {
 }
 
 // HighestNumber returns the highest press number that the state knows in the
-// given numbering; the next press takes a higher one.
+// given numbering; the next press takes a higher one. Marks count as well: if
+// only the acknowledgement of a press is left of it, its number must not be
+// given to another press, which would be born acknowledged.
 func (s State) HighestNumber(numbering string) uint64 {
 	var n uint64
 	for k, a := range s.alerts {
 		if k.Numbering == numbering {
-			n = max(n, a.Last.Number, a.Cleared.Number)
+			n = max(n, a.Last.Number, a.Emergency, a.Actual, a.Exercise, a.HelpSteps.Number, a.EmergencySteps.Number,
+				a.Cleared.Number, a.Received.Number, a.Acknowledged.Number, a.Responding.Number, a.Arrived.Number)
 		}
 	}
 	return n
