@@ -150,7 +150,7 @@ func (s *session) Err() error {
 	return s.dead
 }
 
-func (s *session) Close() {
+func (s *session) Close(cause error) error {
 	s.wg.Wait()
 	s.f.mu.Lock()
 	defer s.f.mu.Unlock()
@@ -159,6 +159,7 @@ func (s *session) Close() {
 	}
 	s.dead = cmpErr(s.dead, errCut)
 	s.f.live = nil
+	return cause
 }
 
 func cmpErr(a, b error) error {

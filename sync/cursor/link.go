@@ -41,9 +41,11 @@ type Session interface {
 	Lost() <-chan struct{}
 	// Err is nil while the session lives.
 	Err() error
-	// Close ends the session. When it returns, nothing that was handed over
-	// can reach the far end any more, except what is there already.
-	Close()
+	// Close ends the session. cause is why, nil when the runner stops. When it
+	// returns, nothing that was handed over can reach the far end any more,
+	// except what is there already. It returns the cause to back off by, which
+	// the link may know better than the runner.
+	Close(cause error) error
 }
 
 // Delivery is one row on its way.

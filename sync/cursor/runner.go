@@ -115,8 +115,11 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer s.Close()
-	return r.drain(ctx, s)
+	progress, err = r.drain(ctx, s)
+	if cause := s.Close(err); !errors.Is(err, errJournal) {
+		err = cause
+	}
+	return progress, err
 }
 
 func (r *Runner) rewind() {
