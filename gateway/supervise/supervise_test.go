@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -162,12 +163,15 @@ func TestOptionalJobIsRestarted(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var reg health.Registry
 				g := New(Options{Health: &reg})
+				var mu sync.Mutex // guards starts
 				var starts []time.Time
-				healed := false
+				var healed atomic.Bool
 				g.Essential("engine", Started(until))
 				g.Optional("mqtt", Started(func(ctx context.Context) error {
+					mu.Lock()
 					starts = append(starts, time.Now())
-					if healed {
+					mu.Unlock()
+					if healed.Load() {
 						return until(ctx)
 					}
 					return run(ctx)
@@ -175,6 +179,7 @@ func TestOptionalJobIsRestarted(t *testing.T) {
 				stop, _ := start(g)
 				<-time.After(time.Hour)
 				synctest.Wait()
+				mu.Lock()
 				// Full jitter up to 30 s means one start in 15 s on average.
 				if n := len(starts); n < 120 || n > 600 {
 					t.Errorf("%d starts in an hour", n)
@@ -184,10 +189,11 @@ func TestOptionalJobIsRestarted(t *testing.T) {
 						t.Errorf("start %d came %v after the one before", i, d)
 					}
 				}
+				mu.Unlock()
 				if l := reg.List(); len(l) != 1 || l[0].Name != "job-restarting:mqtt" {
 					t.Errorf("conditions %v", l)
 				}
-				healed = true
+				healed.Store(true)
 				<-time.After(mostWait + settled)
 				synctest.Wait()
 				if l := reg.List(); len(l) != 0 {
@@ -198,6 +204,17 @@ func TestOptionalJobIsRestarted(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestBackoffIsBounded(t *testing.T) {
+	for failures := 1; failures < 100; failures++ {
+		bound := min(firstWait<<min(failures-1, 10), mostWait)
+		for range 100 {
+			if d := backoff(failures); d < leastWait || d >= bound {
+				t.Fatalf("backoff(%d) = %v, want %v to %v", failures, d, leastWait, bound)
+			}
+		}
 	}
 }
 
