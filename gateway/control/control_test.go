@@ -253,7 +253,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}{
 		"unknown key":     {post(`{"point":"b","hold":3}`), http.StatusBadRequest},
 		"two requests":    {post(`{"point":"b"}{"point":"b"}`), http.StatusBadRequest},
-		"long body":       {post(`{"point":"` + strings.Repeat("b", maxRequest) + `"}`), http.StatusBadRequest},
+		"long body":       {post(`{"point":"b"` + strings.Repeat(" ", maxRequest) + `}`), http.StatusBadRequest},
 		"no body":         {post(""), http.StatusBadRequest},
 		"wrong method":    {"GET /v1/press HTTP/1.1\r\nHost: nabat\r\nConnection: close\r\n\r\n", http.StatusMethodNotAllowed},
 		"unknown address": {"GET /v2/status HTTP/1.1\r\nHost: nabat\r\nConnection: close\r\n\r\n", http.StatusNotFound},
@@ -323,7 +323,9 @@ func TestSocketOfALivingGatewayIsKept(t *testing.T) {
 	first := server(t, nil)
 	run(t, first)
 	second := NewServer(first.opt)
-	if err := second.Run(t.Context()); !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), first.opt.Path) {
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := second.Run(ctx); !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), first.opt.Path) {
 		t.Errorf("Run = %v", err)
 	}
 	if _, err := NewClient(first.opt.Path).Status(t.Context()); err != nil {
