@@ -15,6 +15,12 @@ import (
 // call for help into an emergency. With readings every second a Hold is known
 // at the latest a second after it became one.
 //
+// Limits: a press that a fault cuts off before it has lasted Debounce is lost,
+// and so is one on a chattering contact unless it lasts CalmAfter; the fault
+// says so. Of mains hum on a wet wire the first TapsPerSecond half waves count.
+// A source that sends nothing while a button is held tells its Hold only at the
+// release.
+//
 // The zero Machine is ready; it knows nothing until the first signal. It
 // belongs to one goroutine. Signals of a point come in the order in which
 // they happened.
@@ -86,9 +92,10 @@ func (m *Machine) contact(s point.Signal, level bool) {
 	case !m.known && m.again && level && s.Settled && !s.Initial:
 		// Whoever still holds the button since before the fault has had a Tap.
 	case !m.known && (s.Initial || s.Settled):
-		m.turn(level, s.At, s.Settled)
+		// What was found has to last like everything else: on a long wire a
+		// pull-up takes a while to charge the line after it was opened.
+		m.turn(level, s.At, false)
 		m.shaky, m.found = 0, level
-		m.rest(s.At)
 		m.prove(s.At)
 	case !s.Settled && !s.Initial:
 		// A second edge to the same level means that one was missed between
@@ -116,6 +123,7 @@ func (m *Machine) contact(s point.Signal, level bool) {
 func (m *Machine) differs(level bool, s point.Signal) bool {
 	switch {
 	case !m.edges:
+		m.rest(s.At)
 		m.turn(level, s.At, s.Settled)
 	case m.doubt:
 		m.turn(level, m.doubtAt, false)
