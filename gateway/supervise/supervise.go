@@ -204,6 +204,7 @@ func (g *Group) stop(failed *job) error {
 		case <-j.done:
 		case <-limit.C:
 			g.log.Error("job does not stop", "job", j.name)
+			g.tell("WATCHDOG=1") // the journal still has to commit, and the wait is bounded
 		}
 		limit.Stop()
 	}
