@@ -11,7 +11,7 @@ import (
 )
 
 // shortTap is how long a tap by command lasts.
-const shortTap = 150 * time.Millisecond
+const shortTap = 60 * time.Millisecond
 
 // savedWithin is how long a press by command waits to be saved.
 const savedWithin = 4 * time.Second

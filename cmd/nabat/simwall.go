@@ -171,18 +171,32 @@ func (w *simWall) Release(id string) error {
 	return err
 }
 
-// Hold presses the button for d. It lets go as well when ctx ends.
+// apart is how long a button rests after Hold: a press that follows at once
+// would be taken for a bounce of this one.
+const apart = 40 * time.Millisecond
+
+// Hold presses the button for d, lets go and leaves it at rest for a moment. It
+// lets go as well when ctx ends.
 func (w *simWall) Hold(ctx context.Context, id string, d time.Duration) error {
 	if err := w.Press(id); err != nil {
 		return err
 	}
+	wait(ctx, d)
+	if err := w.Release(id); err != nil {
+		return err
+	}
+	wait(ctx, apart)
+	return nil
+}
+
+// wait returns after d or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return w.Release(id)
 }
 
 // Tamper opens or closes a button's housing.
