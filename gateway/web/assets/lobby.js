@@ -1,0 +1,117 @@
+import { connect, reloadWhenBroken } from "./stream.js";
+import { make, icon, update } from "./dom.js";
+import { clock } from "./text.js";
+
+const root = document.documentElement;
+const byID = (id) => document.getElementById(id);
+const sections = ["connecting", "idle", "unknown", "cards"];
+let state = null; // the last that the gateway said; null before it has said anything
+let stale = false;
+
+reloadWhenBroken();
+
+// Calm may be shown only while the gateway is heard to say so.
+function show() {
+  let section = "cards";
+  if (state === null) section = stale ? "unknown" : "connecting";
+  else if (state.cards.length === 0) section = stale ? "unknown" : "idle";
+  for (const id of sections) byID(id).hidden = id !== section;
+  byID("stale").hidden = !stale;
+  document.body.classList.toggle("is-stale", stale);
+}
+
+function render() {
+  const cards = byID("cards");
+  const n = state.cards.length, uniform = n > 1 && state.cards.every((card) => card.status === state.cards[0].status);
+  cards.className = "cards count-" + Math.min(n, 5) + (uniform ? " uniform" : "");
+  const items = [...state.cards];
+  if (uniform) items.unshift({ key: "band", band: state.cards[0] }); // one band for all leaves more room for words
+  if (state.more) items.push({ key: "more", more: state.more });
+  update(cards, items, (card) => card.key,
+    (card) => (card.band ? band(card.band, "top") : card.more ? moreCard(card) : alertCard(card)));
+  show();
+  fit();
+}
+
+function moreCard(card) {
+  return make("p", { class: "more" }, card.more.join(" · "));
+}
+
+function band(card, className = "") {
+  return make("header", { class: `band ${card.status.toLowerCase()} ${className}` },
+    ...card.texts.map((text) => make("span", { lang: text.lang }, text.status)));
+}
+
+function alertCard(card) {
+  const [main, ...others] = card.texts;
+  return make("article", { class: "card " + card.status.toLowerCase() },
+    band(card),
+    make("div", { class: "body" },
+      icon(card.icon, "pictogram"),
+      words(main, "main"),
+      make("div", { class: "others" }, ...others.map((text) => words(text, "other")))));
+}
+
+function words(text, className) {
+  const many = text.places?.length > 1 ? " many" : "";
+  return make("div", { class: "words " + className + many, lang: text.lang },
+    make("h1", {}, text.title),
+    text.places ? make("ul", {}, ...text.places.map((place) => make("li", {},
+      make("strong", {}, place.room), place.where ? make("span", {}, place.where.join(" · ")) : null))) : null,
+    text.more ? make("p", { class: "words-more" }, text.more) : null);
+}
+
+// fit makes long words smaller until all of them are on the screen.
+function fit() {
+  for (const band of byID("cards").querySelectorAll(".band")) {
+    shrink(band, "--fit-band", () => band.scrollWidth > band.clientWidth + 1);
+  }
+  for (const card of byID("cards").querySelectorAll(".card")) {
+    const body = card.querySelector(".body"), columns = card.querySelectorAll(".words");
+    shrink(card, "--fit", () => body.scrollHeight > body.clientHeight + 1 || wide(body) || [...columns].some((c) => wide(c) || tall(c)));
+  }
+}
+
+const wide = (box) => box.scrollWidth > box.clientWidth + 1;
+// scrollHeight would count the empty part of the letters' boxes too.
+function tall(column) {
+  const first = column.firstElementChild, last = column.lastElementChild;
+  return last.offsetTop + last.offsetHeight - first.offsetTop > column.clientHeight + 1;
+}
+
+function shrink(element, property, over) {
+  for (let size = 1; size > 0.3; size *= 0.94) {
+    element.style.setProperty(property, size.toFixed(3));
+    if (!over()) return;
+  }
+}
+
+// painted leaves a mark two frames later, when the alert is on the glass; the
+// benchmark and nobody else reads it.
+function painted(id) {
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    if (performance.getEntriesByName("nabat-painted").length >= 100) performance.clearMarks("nabat-painted");
+    performance.mark("nabat-painted", { detail: { id } });
+    root.dataset.painted = id;
+  }));
+}
+
+const address = new URL("/api/v1/events", location.href);
+address.searchParams.set("audience", "lobby");
+address.searchParams.set("lang", root.lang);
+if (root.dataset.screen) address.searchParams.set("screen", root.dataset.screen);
+
+connect(address, {
+  state(next, now, id) { state = next; render(); painted(id); },
+  stale(ms) {
+    for (const line of document.querySelectorAll("[data-age]")) line.textContent = line.dataset.age.replace("{t}", clock(ms));
+    if (!stale) { stale = true; show(); fit(); }
+  },
+  live() { stale = false; show(); fit(); },
+});
+
+addEventListener("resize", fit);
+
+// Screens that stand for years: nothing stays on the same pixels for long.
+let drift = 0;
+setInterval(() => { document.body.dataset.drift = String(drift = (drift + 1) % 8); }, 60000);

@@ -1,0 +1,143 @@
+package web
+
+import (
+	"bytes"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"nabat/gateway/alert"
+)
+
+// maxPicture keeps the README light.
+const maxPicture = 300 << 10
+
+// TestScreenshots takes the pictures that the README shows, and more for
+// people to look at. NABAT_SCREENSHOTS=DIR keeps them; docs/img has three.
+func TestScreenshots(t *testing.T) {
+	dir := os.Getenv("NABAT_SCREENSHOTS")
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	b := newBrowser(t)
+	h := newHouse()
+	w := newTestWall()
+	s := newTestServer(t, h, func(o *Options) { o.Wall = w })
+	srv := serve(t, s)
+	shoot := func(p *tab, name string) {
+		t.Helper()
+		// Until the fonts are there and two frames were painted.
+		p.eventually(`document.fonts.status === "loaded"`, 10*time.Second)
+		body := p.picture()
+		img, err := png.DecodeConfig(bytes.NewReader(body))
+		if err != nil || img.Width < 300 {
+			t.Fatalf("%s is not a picture: %v", name, err)
+		}
+		if len(body) > maxPicture {
+			t.Errorf("%s takes %d KiB, want at most %d", name, len(body)>>10, maxPicture>>10)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), body, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cards := func(n string) string { return `document.querySelectorAll(".card").length === ` + n }
+
+	lobby := b.tab(t, 1920, 1080)
+	lobby.open(srv.URL + "/lobby")
+	lobby.eventually(`!document.getElementById("idle").hidden`, 10*time.Second)
+	shoot(lobby, "lobby-idle.png")
+	intruder := h.press(raise{kind: alert.Intruder, place: "room-204", level: alert.LevelEmergency, ago: 95 * time.Second, hold: true, truth: alert.TruthReceived})
+	lobby.eventually(cards("1"), 5*time.Second)
+	shoot(lobby, "lobby.png")
+	h.press(raise{kind: alert.Medical, place: "gym", level: alert.LevelEmergency, ago: 40 * time.Second, truth: alert.TruthSent})
+	lobby.eventually(cards("2"), 5*time.Second)
+	shoot(lobby, "lobby-two.png")
+	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency, ago: 9 * time.Second, truth: alert.TruthSaved})
+	h.press(raise{kind: alert.Fire, place: "room-207", level: alert.LevelEmergency, ago: 3 * time.Second, truth: alert.TruthSaved})
+	lobby.eventually(cards("3"), 5*time.Second)
+	shoot(lobby, "lobby-three.png")
+	h.press(raise{kind: alert.Stranger, place: "entrance", level: alert.LevelEmergency})
+	h.press(raise{kind: alert.MissingChild, place: "gym", level: alert.LevelEmergency})
+	h.press(raise{kind: "gas", place: "canteen", level: alert.LevelEmergency, status: alert.Test})
+	lobby.eventually(cards("6"), 5*time.Second)
+	shoot(lobby, "lobby-six.png")
+
+	// The console sees a quiet call too, and an emergency that a person took.
+	two := newHouse()
+	two.press(raise{kind: alert.Help, place: "room-207", level: alert.LevelHelp, ago: 25 * time.Second, truth: alert.TruthSaved})
+	taken := two.press(raise{kind: alert.Medical, place: "gym", level: alert.LevelEmergency, ago: 4 * time.Minute, hold: true, truth: alert.TruthReceived})
+	if err := two.Acknowledge(t.Context(), alert.Decision{Alert: taken.ID, Number: taken.Last.Number, Origin: "console", Who: "nurse"}); err != nil {
+		t.Fatal(err)
+	}
+	two.change(func(v *alert.View) {
+		v.State = v.State.Next(alert.Event{Type: alert.Received, Subject: taken.ID, Numbering: taken.Numbering, Number: taken.Last.Number, Kind: taken.Kind, Place: &taken.Place, At: two.now()})
+	})
+	two.press(raise{kind: intruder.Kind, place: "entrance", level: alert.LevelEmergency, ago: 95 * time.Second, hold: true, truth: alert.TruthSent})
+	two.change(func(v *alert.View) {
+		v.Points["button-canteen"] = alert.PointStatus{ID: "button-canteen", Fault: "lost", Detail: "gpiochip4 is gone", LastProven: alert.Stamp{Boot: v.At.Boot, Mono: v.At.Mono - 11*time.Minute}}
+	})
+	consoleServer := newTestServer(t, two, func(o *Options) {
+		o.Stats = func() Stats {
+			st := testStats()
+			st.Links = append(st.Links, LinkStats{Name: "central", Up: false, For: 12 * time.Minute, Waiting: 22, Alarms: 3, Oldest: 12 * time.Minute})
+			return st
+		}
+	})
+	consoleServer.opt.Health.Set("point-lost:button-canteen", "gpiochip4 line 6: no such device; check the cable of the expander")
+	consoleURL := serve(t, consoleServer).URL
+	console := b.tab(t, 1920, 1080)
+	console.open(consoleURL + "/console")
+	shoot(console, "login.png")
+	console.logIn(testPIN)
+	console.eventually(`document.querySelectorAll(".alert").length === 3 && document.querySelectorAll(".link").length > 1`, 10*time.Second)
+	shoot(console, "console.png")
+	console.run(chromedp.Click(".alert .outline"))
+	shoot(console, "console-dialog.png")
+	console.run(chromedp.Click("#decide-cancel"), chromedp.EmulateViewport(390, 844))
+	shoot(console, "console-phone.png")
+	console.run(chromedp.Evaluate(`scrollTo(0, 1500)`, nil))
+	shoot(console, "console-phone-2.png")
+	console.run(chromedp.EmulateViewport(1920, 1080), chromedp.Navigate(consoleURL+"/console?lang=kk"))
+	console.eventually(`document.querySelectorAll(".alert").length === 3 && document.querySelectorAll(".link").length > 1`, 10*time.Second)
+	shoot(console, "console-kk.png")
+
+	three := newHouse()
+	drillServer := serve(t, newTestServer(t, three, nil))
+	drill := b.tab(t, 1920, 1080)
+	drill.open(drillServer.URL + "/lobby?lang=kk")
+	three.press(raise{kind: alert.Fire, place: "gym", level: alert.LevelEmergency, status: alert.Exercise})
+	drill.eventually(cards("1"), 5*time.Second)
+	shoot(drill, "lobby-drill.png")
+	drill.run(chromedp.EmulateViewport(1080, 1920))
+	shoot(drill, "lobby-portrait.png")
+	drill.run(chromedp.EmulateViewport(1920, 1080))
+	drillServer.CloseClientConnections()
+	drillServer.Listener.Close()
+	drill.eventually(`!document.getElementById("stale").hidden`, 6*time.Second)
+	shoot(drill, "lobby-stale.png")
+
+	// The same with nothing open: no calm may be claimed.
+	idleServer := serve(t, newTestServer(t, newHouse(), nil))
+	drill.run(chromedp.Navigate(idleServer.URL + "/lobby"))
+	drill.eventually(`!document.getElementById("idle").hidden`, 5*time.Second)
+	idleServer.CloseClientConnections()
+	idleServer.Listener.Close()
+	drill.eventually(`!document.getElementById("stale").hidden`, 6*time.Second)
+	shoot(drill, "lobby-stale-idle.png")
+
+	wall := b.tab(t, 1600, 900)
+	wall.open(srv.URL + "/wall")
+	wall.eventually(`document.querySelectorAll(".knob").length === 5`, 10*time.Second)
+	w.set("lamp-204", func(p *WallPoint) { p.On = true })
+	w.set("button-gym", func(p *WallPoint) { p.On = true })
+	w.set("lamp-canteen", func(p *WallPoint) { p.Unplugged = true })
+	wall.eventually(`document.querySelector(".lamp.on") && document.querySelector(".knob.pressed")`, 5*time.Second)
+	shoot(wall, "wall.png")
+	index := b.tab(t, 1280, 800)
+	index.open(srv.URL + "/")
+	shoot(index, "index.png")
+}

@@ -1,0 +1,253 @@
+package staff
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/argon2"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// cheap is the hash of a PIN at the least cost: the real cost has its own test.
+func cheap(pin string) Hash {
+	h := Hash{memory: 64, time: 1, threads: 1, salt: []byte("saltsalt")}
+	h.key = argon2.IDKey([]byte(pin), h.salt, h.time, h.memory, h.threads, 32)
+	return h
+}
+
+func TestHashedPINMatchesAndOthersDoNot(t *testing.T) {
+	s, err := HashPIN("480262")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := ParseHash(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.time != 2 || h.memory != 19*1024 {
+		t.Errorf("costs t=%d m=%d KiB, want 2 and 19 MiB", h.time, h.memory)
+	}
+	if !h.Matches("480262") {
+		t.Error("the PIN does not match its own hash")
+	}
+	for _, pin := range []string{"", "480263", "48026", "4802622", string(make([]byte, 100))} {
+		if h.Matches(pin) {
+			t.Errorf("%q matches", pin)
+		}
+	}
+	if again, _ := HashPIN("480262"); again == s {
+		t.Error("the same salt twice")
+	}
+	for _, pin := range []string{"", "123", string(make([]byte, 65))} {
+		if _, err := HashPIN(pin); !errors.Is(err, ErrBadPIN) {
+			t.Errorf("PIN of %d bytes: %v, want ErrBadPIN", len(pin), err)
+		}
+	}
+}
+
+func FuzzParseHash(f *testing.F) {
+	good, err := HashPIN("480262")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range []string{
+		good, "", "$argon2id$v=19$m=19456,t=2,p=1$$", "$argon2i$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+		"$argon2id$v=19$m=4294967295,t=4294967295,p=255$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA", "$argon2id$v=19$m=1,t=0,p=0$c2FsdHNhbHQ$c2FsdHNhbHRzYWx0c2FsdA",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		h, err := ParseHash(s)
+		if err != nil {
+			if !errors.Is(err, ErrBadHash) {
+				t.Fatalf("error is not ErrBadHash: %v", err)
+			}
+			return
+		}
+		if h.memory > 64*1024 || h.time > 10 || h.threads > 4 || h.time == 0 || h.threads == 0 || len(h.key) < 16 || len(h.salt) < 8 {
+			t.Fatalf("unusable hash was accepted: %+v", h)
+		}
+	})
+}
+
+func TestWrongPINsWaitLongerAndLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t)
+		a := netip.MustParseAddr("192.168.1.20")
+		for range freeTries {
+			wrong(t, g, a)
+		}
+		var last time.Duration
+		for range 7 {
+			var locked *LockedError
+			if err := g.Try(t.Context(), a, "480262"); !errors.As(err, &locked) {
+				t.Fatalf("got %v, want a lock even for the right PIN", err)
+			}
+			if locked.Wait < last || locked.Wait > longestLock || locked.Everyone {
+				t.Fatalf("wait %s after %s", locked.Wait, last)
+			}
+			last = locked.Wait
+			wait(t, locked.Wait)
+			wrong(t, g, a)
+		}
+		if last != longestLock {
+			t.Errorf("the longest wait was %s, want %s", last, longestLock)
+		}
+		wait(t, longestLock)
+		if err := g.Try(t.Context(), a, "480262"); err != nil {
+			t.Fatalf("the right PIN after the lock: %v", err)
+		}
+		for range freeTries - 1 { // and all is forgotten
+			wrong(t, g, a)
+		}
+		if err := g.Try(t.Context(), a, "480262"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestGuessingFromManyAddressesIsBoundedAndDoesNotLockTheStaffOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t)
+		desk := netip.MustParseAddr("192.168.1.20")
+		if err := g.Try(t.Context(), desk, "480262"); err != nil {
+			t.Fatal(err)
+		}
+		tried := 0
+		begun := time.Now()
+		for i := 0; time.Since(begun) < time.Hour; i++ {
+			addr := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
+			var locked *LockedError
+			switch err := g.Try(t.Context(), addr, "000000"); {
+			case errors.Is(err, ErrWrongPIN):
+				tried++
+			case errors.As(err, &locked) && locked.Everyone:
+				wait(t, locked.Wait)
+			default:
+				t.Fatal(err)
+			}
+		}
+		if limit := strangersBurst + int(time.Hour/strangersEvery) + 1; tried > limit {
+			t.Errorf("%d guesses in an hour, want at most %d", tried, limit)
+		}
+		if !g.Sweep() {
+			t.Error("nobody noticed the guessing")
+		}
+		if err := g.Try(t.Context(), desk, "480262"); err != nil {
+			t.Errorf("a device that has logged in before is locked out: %v", err)
+		}
+		wait(t, 2*time.Hour)
+		if g.Sweep() {
+			t.Error("the guessing has ended and is still reported")
+		}
+		if len(g.tries) != 1 {
+			t.Errorf("%d addresses remembered, want only the known one", len(g.tries))
+		}
+	})
+}
+
+func TestParallelTriesCannotOutrunTheLock(t *testing.T) {
+	g := newGate(t)
+	a := netip.MustParseAddr("192.168.1.20")
+	var group sync.WaitGroup
+	var mu sync.Mutex
+	checked := 0
+	for range 100 {
+		group.Go(func() {
+			if err := g.Try(context.Background(), a, "000000"); errors.Is(err, ErrWrongPIN) {
+				mu.Lock()
+				defer mu.Unlock()
+				checked++
+			}
+		})
+	}
+	group.Wait()
+	if checked > freeTries {
+		t.Errorf("%d PINs were checked at once, want at most %d", checked, freeTries)
+	}
+}
+
+func TestOneIPv6NetworkIsOneAddress(t *testing.T) {
+	g := newGate(t)
+	for i := range freeTries {
+		wrong(t, g, netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: byte(i)}))
+	}
+	var locked *LockedError
+	if err := g.Try(t.Context(), netip.MustParseAddr("2001:db8::ffff"), "480262"); !errors.As(err, &locked) {
+		t.Errorf("got %v, want a lock", err)
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s Sessions
+		idle, err := s.Start("duty")
+		if err != nil {
+			t.Fatal(err)
+		}
+		used, err := s.Start("head")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if session, ok := s.Touch(used); !ok || session.Role != "head" || session.Left != Lifetime {
+			t.Errorf("session %+v %v", session, ok)
+		}
+		begun := time.Now()
+		for ok := true; ok; _, ok = s.Touch(used) {
+			wait(t, Idle/2)
+		}
+		if lived := time.Since(begun); lived != Lifetime {
+			t.Errorf("a session in use lived for %s, want %s", lived, Lifetime)
+		}
+		if _, ok := s.Touch(idle); ok {
+			t.Error("an idle session lives")
+		}
+		out, err := s.Start("duty")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.End(out)
+		for _, token := range []string{out, "", "x", used + "x"} {
+			if _, ok := s.Touch(token); ok {
+				t.Errorf("token %q opens a session", token)
+			}
+		}
+		for range 3 * maxSessions {
+			if _, err := s.Start("duty"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(s.open) > maxSessions {
+			t.Errorf("%d sessions, want at most %d", len(s.open), maxSessions)
+		}
+	})
+}
+
+func newGate(t *testing.T) *Gate {
+	t.Helper()
+	g, err := NewGate(cheap("480262"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func wrong(t *testing.T, g *Gate, a netip.Addr) {
+	t.Helper()
+	if err := g.Try(t.Context(), a, "000000"); !errors.Is(err, ErrWrongPIN) {
+		t.Fatalf("got %v, want ErrWrongPIN", err)
+	}
+}
+
+// wait lets the bubble's clock run.
+func wait(t *testing.T, d time.Duration) {
+	t.Helper()
+	<-time.After(d)
+}

@@ -1,0 +1,290 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"nabat/gateway/alert"
+)
+
+const (
+	// beatEvery is how often a stream proves that it lives; a page that hears
+	// nothing for two of them says that it is stale.
+	beatEvery = 2 * time.Second
+	// writeWithin is how long a client may take to accept one message.
+	writeWithin = 5 * time.Second
+	// calm is the least time between two looks at the state, so that a
+	// chattering contact does not become a storm on every screen.
+	calm = 20 * time.Millisecond
+
+	maxPerAddress = 16
+)
+
+// audience is who a stream is for; it decides what the stream may say.
+type audience string
+
+const (
+	toLobby   audience = "lobby"
+	toConsole audience = "console"
+	toWall    audience = "wall"
+)
+
+// limit returns how many streams an audience may have at once.
+func (a audience) limit() int {
+	switch a {
+	case toLobby:
+		return 64
+	case toConsole:
+		return 32
+	case toWall:
+		return 16
+	}
+	return 0
+}
+
+// streams counts the open streams, so that pages left open, or an attacker,
+// cannot use up the gateway. Addresses are forgotten with their last stream.
+type streams struct {
+	mu        sync.Mutex // guards both maps
+	open      map[audience]int
+	byAddress map[netip.Addr]int
+}
+
+func (st *streams) take(a audience, addr netip.Addr) bool {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.open == nil {
+		st.open, st.byAddress = make(map[audience]int), make(map[netip.Addr]int)
+	}
+	if st.open[a] >= a.limit() || st.byAddress[addr] >= maxPerAddress {
+		return false
+	}
+	st.open[a]++
+	st.byAddress[addr]++
+	return true
+}
+
+func (st *streams) release(a audience, addr netip.Addr) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.open[a]--
+	if st.byAddress[addr]--; st.byAddress[addr] == 0 {
+		delete(st.byAddress, addr)
+	}
+}
+
+func (st *streams) count(a audience) int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.open[a]
+}
+
+// feed is what one stream tells.
+type feed struct {
+	audience audience
+	// state returns what the audience may know. It is sent when it differs
+	// from what was sent before.
+	state func(now alert.Stamp) any
+	// figures returns what goes with every heartbeat, nil for nothing;
+	// ok is false when the audience may not listen any longer.
+	figures func(now alert.Stamp) (f *figures, ok bool)
+	// changed returns channels that close when state may have changed.
+	changed func() (a, b <-chan struct{})
+}
+
+// feedFor returns the feed that a request asks for, or the status and the
+// code of why it may not have it.
+func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
+	q := r.URL.Query()
+	lang := s.language(q)
+	f.figures = func(alert.Stamp) (*figures, bool) { return nil, true }
+	f.changed = func() (a, b <-chan struct{}) { return s.opt.Source.Changed(), nil }
+	switch f.audience = audience(q.Get("audience")); f.audience {
+	case toLobby, "":
+		f.audience = toLobby
+		screen := q.Get("screen")
+		if screen != "" && !screenID.MatchString(screen) {
+			return feed{}, http.StatusBadRequest, "bad-request"
+		}
+		f.state = func(alert.Stamp) any { return s.lobbyNow(screen, lang) }
+	case toConsole:
+		if _, ok := s.staffSession(r); !ok {
+			return feed{}, http.StatusUnauthorized, "no-session"
+		}
+		f.state = func(now alert.Stamp) any { return s.consoleNow(lang, now) }
+		f.figures = func(now alert.Stamp) (*figures, bool) {
+			session, ok := s.staffSession(r) // an open console counts as use
+			if !ok {
+				return nil, false
+			}
+			figures := s.figuresNow(now, session.Left)
+			return &figures, true
+		}
+		f.changed = func() (a, b <-chan struct{}) { return s.opt.Source.Changed(), s.opt.Health.Changed() }
+	case toWall:
+		if s.opt.Wall == nil {
+			return feed{}, http.StatusNotFound, "bad-request"
+		}
+		f.state = func(alert.Stamp) any { return s.wallNow(lang) }
+		f.changed = func() (a, b <-chan struct{}) { return s.opt.Wall.Changed(), nil }
+	default:
+		return feed{}, http.StatusBadRequest, "bad-request"
+	}
+	return f, http.StatusOK, ""
+}
+
+// message is the data of every event of a stream.
+type message struct {
+	// Now is the gateway's monotonic clock in milliseconds.
+	Now int64 `json:"now"`
+	// Assets lets a page notice that it is outdated.
+	Assets  string          `json:"assets"`
+	State   json.RawMessage `json:"state,omitempty"`
+	Figures *figures        `json:"figures,omitempty"`
+}
+
+// snapshot returns the state as JSON with its id: this process's session and
+// a digest of what the state says. A page that comes back with the same id
+// misses nothing. The id holds no counter, because a counter would tell a
+// lobby screen that something quiet has happened.
+func (s *Server) snapshot(f feed, now alert.Stamp) (body json.RawMessage, id string, err error) {
+	body, err = json.Marshal(f.state(now))
+	if err != nil {
+		return nil, "", fmt.Errorf("encode state for %s: %w", f.audience, err)
+	}
+	sum := sha256.Sum256(body)
+	return body, s.session + "-" + hex.EncodeToString(sum[:8]), nil
+}
+
+// state answers with the state once.
+func (s *Server) state(w http.ResponseWriter, r *http.Request) {
+	f, status, code := s.feedFor(r)
+	if status != http.StatusOK {
+		s.fail(w, status, code)
+		return
+	}
+	now := s.opt.Now()
+	body, _, err := s.snapshot(f, now)
+	if err != nil {
+		s.log.Error("state could not be encoded", "error", err)
+		s.fail(w, http.StatusInternalServerError, "bad-request")
+		return
+	}
+	m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version, State: body}
+	m.Figures, _ = f.figures(now)
+	s.answer(w, http.StatusOK, m)
+}
+
+// events is the stream that pages live on: "state" when it changed, "beat"
+// every 2 s, "end" when the listener may not listen any longer.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	f, status, code := s.feedFor(r)
+	if status != http.StatusOK {
+		s.fail(w, status, code)
+		return
+	}
+	addr := address(r)
+	if !s.streams.take(f.audience, addr) {
+		s.counters.streamsRefused.Add(1)
+		w.Header().Set("Retry-After", "5")
+		s.fail(w, http.StatusServiceUnavailable, "too-many-streams")
+		return
+	}
+	defer s.streams.release(f.audience, addr)
+
+	last := r.Header.Get("Last-Event-ID")
+	if last == "" {
+		last = r.URL.Query().Get("last_event_id")
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("X-Accel-Buffering", "no")
+	rc := http.NewResponseController(w)
+	// The server's read timeout is for requests; it would end the stream.
+	if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return
+	}
+	if err := s.stream(r.Context(), w, rc, f, last); err != nil && r.Context().Err() == nil {
+		s.counters.streamsGivenAway.Add(1)
+		s.log.Debug("event stream ended", "audience", f.audience, "error", err)
+	}
+}
+
+func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.ResponseController, f feed, last string) error {
+	ticker := time.NewTicker(beatEvery)
+	defer ticker.Stop()
+	pause := time.NewTimer(calm)
+	defer pause.Stop()
+	for beat := true; ; {
+		changedA, changedB := f.changed()
+		pause.Reset(calm)
+		now := s.opt.Now()
+		m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version}
+		body, id, err := s.snapshot(f, now)
+		if err != nil {
+			return err
+		}
+		if id != last {
+			last, m.State = id, body
+			if err := send(w, rc, "state", id, m); err != nil {
+				return err
+			}
+			m.State = nil
+		}
+		if beat {
+			var ok bool
+			if m.Figures, ok = f.figures(now); !ok {
+				return send(w, rc, "end", "", m)
+			}
+			if err := send(w, rc, "beat", "", m); err != nil {
+				return err
+			}
+		}
+		beat = false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			beat = true
+			continue
+		case <-changedA:
+		case <-changedB:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-pause.C:
+		}
+	}
+}
+
+// send writes one event; a client that does not accept it in time is dropped,
+// because a page that is seconds behind is better off starting anew.
+func send(w http.ResponseWriter, rc *http.ResponseController, event, id string, m message) error {
+	data, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", event, err)
+	}
+	if err := rc.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("set a deadline for %s: %w", event, err)
+	}
+	text := "event: " + event + "\n"
+	if id != "" {
+		text += "id: " + id + "\n"
+	}
+	if _, err := fmt.Fprintf(w, "%sretry: 1000\ndata: %s\n\n", text, data); err != nil {
+		return fmt.Errorf("send %s: %w", event, err)
+	}
+	if err := rc.Flush(); err != nil {
+		return fmt.Errorf("send %s: %w", event, err)
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+// Package web serves the pages of the gateway: lobby monitors, the staff
+// console and, over a simulated board, the wall.
+//
+// Guarantees: a quiet alert (alert.LevelHelp) never leaves the gateway towards
+// a lobby screen, neither as content nor as a sign that something changed; the
+// console shows nothing without the staff PIN; a decision is reported as done
+// only after Desk returned, which is after it was committed; a page whose link
+// is dead says so within 5 s and claims nothing.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"nabat/gateway/alert"
+	"nabat/gateway/health"
+	"nabat/gateway/web/staff"
+	"nabat/gateway/web/words"
+)
+
+// Source tells what is so now. Both methods are called from many goroutines.
+type Source interface {
+	// View returns the view of this moment; nobody changes it afterwards.
+	View() *alert.View
+	// Changed returns a channel that is closed at the next change. Take the
+	// channel first, then View, and no change is missed.
+	Changed() <-chan struct{}
+}
+
+// Desk takes the decisions of people. Both methods return nil only after the
+// decision was committed to the journal, and an error when it was not; a
+// decision that was not committed has no effect on a Clear. They are called
+// from many goroutines and must respect ctx.
+type Desk interface {
+	Acknowledge(ctx context.Context, d alert.Decision) error
+	Clear(ctx context.Context, d alert.Decision) error
+}
+
+// Wall is a simulated board: buttons that a page may press. It exists in
+// demonstrations and tests only. All methods are called from many goroutines.
+type Wall interface {
+	Press(point string) error
+	Release(point string) error
+	// Tamper opens or closes a button's housing.
+	Tamper(point string, open bool) error
+	// Unplug cuts or mends the cable of a button or lamp.
+	Unplug(point string, out bool) error
+	// Points returns what every button and lamp does now.
+	Points() []WallPoint
+	// Changed is closed at the next change of Points.
+	Changed() <-chan struct{}
+}
+
+// WallPoint is one simulated button or lamp.
+type WallPoint struct {
+	ID string `json:"id"`
+	// On says that a button is pressed or a lamp is lit at this moment.
+	On        bool `json:"on"`
+	Tampered  bool `json:"tampered"`
+	Unplugged bool `json:"unplugged"`
+}
+
+// Options are what a Server needs. Site, Source and Now must be set; anything
+// else that is zero is left out.
+type Options struct {
+	Site   *alert.Site
+	Source Source
+	// Now stamps this moment, with the same clock as the view's stamps.
+	Now  func() alert.Stamp
+	Desk Desk
+	// Health is shown on the console and decides /healthz.
+	Health *health.Registry
+	// Stats returns the figures of this moment; it must not block.
+	Stats func() Stats
+	Wall  Wall
+	// PINHash is the staff PIN as staff.HashPIN wrote it. Without one the
+	// console stays closed and the condition "console-without-pin" is set.
+	PINHash string
+	// MetricsToken opens /metrics to a bearer of it; without one /metrics
+	// answers on loopback only.
+	MetricsToken string
+	// Metrics appends the metrics of other rooms, in the Prometheus text format.
+	Metrics func(io.Writer)
+	Log     *slog.Logger
+}
+
+// ErrOptions is wrapped by New's refusals.
+var ErrOptions = errors.New("incomplete web options")
+
+// Names of the conditions that this room sets.
+const (
+	conditionNoPIN    = "console-without-pin"
+	conditionGuessing = "pin-guessing"
+)
+
+// Server serves the pages. It starts nothing until Serve is called.
+type Server struct {
+	opt      Options
+	log      *slog.Logger
+	session  string // of this process: part of every stream's event ids
+	assets   *assets
+	gate     *staff.Gate // nil without a PIN
+	sessions staff.Sessions
+	streams  streams
+	counters counters
+	words    map[alert.Language]words.Words // never changed after New
+	handler  http.Handler
+}
+
+type counters struct {
+	right, wrong, locked             atomic.Uint64
+	acknowledged, cleared, notSaved  atomic.Uint64
+	streamsRefused, streamsGivenAway atomic.Uint64
+}
+
+// New checks the options and builds the pages.
+func New(opt Options) (*Server, error) {
+	if opt.Site == nil || opt.Source == nil || opt.Now == nil {
+		return nil, fmt.Errorf("set Site, Source and Now: %w", ErrOptions)
+	}
+	s := &Server{opt: opt, log: opt.Log, words: make(map[alert.Language]words.Words)}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	var id [6]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, fmt.Errorf("read random session id: %w", err)
+	}
+	s.session = hex.EncodeToString(id[:])
+	for _, l := range alert.Languages() {
+		s.words[l] = words.In(l)
+	}
+	if opt.PINHash == "" {
+		opt.Health.Set(conditionNoPIN, "no staff PIN is configured, so the console stays closed; set one and restart")
+	} else {
+		hash, err := staff.ParseHash(opt.PINHash)
+		if err != nil {
+			return nil, fmt.Errorf("staff PIN: %w", err)
+		}
+		if s.gate, err = staff.NewGate(hash); err != nil {
+			return nil, fmt.Errorf("staff PIN: %w", err)
+		}
+		opt.Health.Clear(conditionNoPIN)
+	}
+	var err error
+	if s.assets, err = newAssets(); err != nil {
+		return nil, err
+	}
+	s.handler = s.protect(s.routes())
+	return s, nil
+}
+
+// Handler returns everything that the server serves.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.index)
+	mux.HandleFunc("GET /static/{version}/{file...}", s.assets.serve)
+	mux.HandleFunc("GET /lobby", s.lobbyPage)
+	mux.HandleFunc("GET /console", s.consolePage)
+	mux.HandleFunc("POST /console/login", s.login)
+	mux.HandleFunc("POST /console/logout", s.logout)
+	mux.HandleFunc("GET /api/v1/state", s.state)
+	mux.HandleFunc("GET /api/v1/events", s.events)
+	mux.HandleFunc("POST /api/v1/alerts/{id}/acknowledge", s.acknowledge)
+	mux.HandleFunc("POST /api/v1/alerts/{id}/clear", s.clear)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /metrics", s.metrics)
+	if s.opt.Wall != nil {
+		mux.HandleFunc("GET /wall", s.wallPage)
+		mux.HandleFunc("POST /api/v1/wall/{point}/{action}", s.wallAct)
+	}
+	return mux
+}
