@@ -56,7 +56,7 @@ func (j *Journal) replaceFile(ctx context.Context, cause error, old *book) (*sto
 // rememberAlerts takes the open alerts from a damaged file, if it will give
 // them, so that a start does not show "all clear" while it is being salvaged.
 func (j *Journal) rememberAlerts(ctx context.Context, aside string) {
-	r, err := OpenReader(aside)
+	r, err := openRuined(aside)
 	if err != nil {
 		return // the salvage finds what there is, only later
 	}

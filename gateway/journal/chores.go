@@ -16,6 +16,7 @@ type chores struct {
 	imports    chan chunk // rows that come late
 	home       chan homecoming
 	checkpoint chan *store      // asks for a checkpoint
+	full       bool             // the ballast was released and does not stand again
 	written    int              // roughly the pages since the last checkpoint
 	acked      map[string]known // what is known of files that were set aside by this process
 	salvaging  map[string]bool  // files set aside that a goroutine works on
@@ -27,7 +28,7 @@ const checkpointPages = 1000
 
 func (j *Journal) startChores() {
 	c := &j.chores
-	c.checkpoint = make(chan *store, 1)
+	c.checkpoint = make(chan *store)
 	c.wg.Go(func() { j.checkpointer(c.ctx, c.checkpoint) })
 	j.startSalvage()
 }
@@ -45,13 +46,35 @@ func (j *Journal) housekeep() {
 	if err := j.retain(); err != nil {
 		j.mend(fmt.Errorf("retention: %w", err), 0)
 	}
-	if j.chores.written >= checkpointPages {
-		select {
-		case j.chores.checkpoint <- j.st:
-			j.chores.written = 0
-		default: // one is under way
-		}
+	j.askCheckpoint()
+}
+
+// askCheckpoint asks for a checkpoint when enough was written since the last
+// one. On a full disk the writer makes it, early: only while nothing else is
+// written can the log begin again at its start and stop growing, and a
+// checkpoint needs some of the space that the ballast gave.
+func (j *Journal) askCheckpoint() {
+	switch {
+	case j.st.memory:
+		return
+	case j.chores.full && j.chores.written >= checkpointPages/20:
+		j.foldLog(context.Background())
+		return
+	case j.chores.written < checkpointPages:
+		return
 	}
+	select {
+	case j.chores.checkpoint <- j.st:
+		j.chores.written = 0
+	default: // one is under way
+	}
+}
+
+// foldLog makes a checkpoint at once, so that the log can be written again
+// from its beginning. Errors tell nothing new: the next commit meets them.
+func (j *Journal) foldLog(ctx context.Context) {
+	_, _ = j.st.conn.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	j.chores.written = 0
 }
 
 // checkpointer folds the log into the database on a reader's connection, so
@@ -78,8 +101,10 @@ func (j *Journal) keepBallast() {
 	case err != nil:
 		j.opt.Log.Warn("journal: cannot set space by for a full disk", "error", err)
 	case ok:
+		j.chores.full = false
 		j.opt.Health.Clear(conditionFull)
 	default:
+		j.chores.full = true
 		j.opt.Health.Set(conditionFull, "The disk is nearly full: free some space on "+filepath.Dir(j.opt.Path)+".")
 	}
 }

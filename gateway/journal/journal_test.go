@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -32,6 +33,9 @@ func start(t *testing.T, o Options) *running {
 	t.Helper()
 	if o.Health == nil {
 		o.Health = &health.Registry{}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	if o.Ballast == 0 {
 		o.Ballast = -1

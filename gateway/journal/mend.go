@@ -34,11 +34,14 @@ func (j *Journal) mend(err error, attempt int) {
 	switch what {
 	case troubleFull:
 		j.opt.Health.Set(conditionFull, "The disk is full: free some space on "+filepath.Dir(j.opt.Path)+". "+err.Error())
-		if j.ballast.release() {
-			j.opt.Log.Warn("journal: the disk is full, the space set by was released")
+		released := j.ballast.release()
+		if !released && attempt > 0 {
+			j.flee(ctx, err)
 			return
 		}
-		j.flee(ctx, err)
+		j.chores.full = true
+		j.opt.Log.Warn("journal: the disk is full", "ballast_released", released)
+		j.foldLog(ctx)
 	case troubleDamaged:
 		j.replace(ctx, err)
 	case troubleAccess:

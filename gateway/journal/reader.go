@@ -24,11 +24,15 @@ type Reader struct {
 
 // OpenReader opens the journal file at path for reading. A file from a newer
 // program is refused with ErrNewerSchema. The caller closes the Reader.
-func OpenReader(path string) (*Reader, error) {
+func OpenReader(path string) (*Reader, error) { return openReader(path) }
+
+// openReader is OpenReader with more pragmas.
+func openReader(path string, pragmas ...string) (*Reader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	db, err := sql.Open("sqlite", fileDSN(path, []string{"busy_timeout(5000)", "query_only(1)", "cell_size_check(1)", "trusted_schema(0)"}, "mode", "ro"))
+	db, err := sql.Open("sqlite", fileDSN(path, append(pragmas,
+		"busy_timeout(5000)", "query_only(1)", "cell_size_check(1)", "trusted_schema(0)"), "mode", "ro"))
 	if err != nil {
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}

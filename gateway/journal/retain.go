@@ -13,8 +13,8 @@ const (
 	keepChunk = 256
 	// keepRounds bounds the deletions of one second.
 	keepRounds = 40
-	// dropChunk is how many routine rows the hard cap takes at once; each time
-	// costs one gap marker.
+	// dropChunk is how many routine rows the hard cap takes at once, at most;
+	// each time costs one gap marker.
 	dropChunk = 1024
 )
 
@@ -31,7 +31,7 @@ func (j *Journal) retain() error {
 			more = more || n == keepChunk
 		}
 		if over := j.book.last[Routine] - j.book.first[Routine] + 1 - j.opt.RoutineCap; over > 0 {
-			if err := j.dropRoutine(min(over+dropChunk/2, dropChunk), "the limit on routine events is reached"); err != nil {
+			if err := j.dropRoutine(min(over+j.opt.RoutineCap/20, dropChunk), "the limit on routine events is reached"); err != nil {
 				return err
 			}
 			more = true

@@ -67,6 +67,7 @@ type salvage struct {
 	frozen *progress
 	low    [lanes]int64 // the lowest position seen, 0 for none
 	top    [lanes]int64 // the highest position that was or should be there
+	unsure bool         // nobody knows where the lanes ended
 }
 
 // hole is a range of positions that could not be read through the tree:
@@ -119,7 +120,7 @@ func (s *salvage) once(ctx context.Context) error {
 
 // resume reads how far an earlier run came.
 func (s *salvage) resume(ctx context.Context) {
-	s.holes, s.frozen, s.note = [lanes][]hole{}, nil, progress{name: s.note.name}
+	s.unsure, s.holes, s.frozen, s.note = false, [lanes][]hole{}, nil, progress{name: s.note.name}
 	s.j.mu.Lock()
 	st := s.j.st
 	s.j.mu.Unlock()
@@ -134,7 +135,7 @@ func (s *salvage) resume(ctx context.Context) {
 // tree reads the lanes in order through the database's own tree and notes the
 // holes.
 func (s *salvage) tree(ctx context.Context) error {
-	r, err := OpenReader(s.path)
+	r, err := openRuined(s.path)
 	if err != nil {
 		s.forgetTree()
 		return nil //nolint:nilerr // the pages may still be read one by one
@@ -154,6 +155,10 @@ func (s *salvage) tree(ctx context.Context) error {
 	}
 	return nil
 }
+
+// openRuined opens a damaged file for reading. writable_schema, strange as it
+// sounds beside query_only, makes SQLite read a file whose end is missing.
+func openRuined(path string) (*Reader, error) { return openReader(path, "writable_schema(1)") }
 
 // forgetTree makes one hole of each lane.
 func (s *salvage) forgetTree() {
@@ -191,7 +196,7 @@ func (s *salvage) learn(ctx context.Context, r *Reader) {
 		clear(s.marks) // then everything comes again, with the same names
 	}
 	if err := r.db.QueryRowContext(ctx, "SELECT last_alarm, last_routine FROM meta WHERE id = 1").Scan(&s.top[Alarm], &s.top[Routine]); err != nil {
-		s.top = [lanes]int64{}
+		s.top, s.unsure = [lanes]int64{}, true
 	}
 }
 
@@ -358,15 +363,19 @@ func (s *salvage) report(ctx context.Context) error {
 	}
 	n.stage = stageEnded
 	name := filepath.Base(s.path)
-	detail := fmt.Sprintf("The journal file was damaged and set aside as %s: %d alarm and %d routine events were taken over, %d could not be read.",
-		strings.Replace(name, damagedInfix, salvagedInfix, 1), n.alarms, n.routines, n.lost)
+	missing := fmt.Sprintf("%d could not be read", n.lost)
+	if s.unsure {
+		missing = "at least " + missing
+	}
+	detail := fmt.Sprintf("The journal file was damaged and set aside as %s: %d alarm and %d routine events were taken over, %s.",
+		strings.Replace(name, damagedInfix, salvagedInfix, 1), n.alarms, n.routines, missing)
 	e := alert.Event{Type: alert.JournalRecovered, Subject: name, Count: uint64(n.alarms + n.routines), Detail: detail}
 	if err := s.j.send(ctx, chunk{last: &e, note: &n}); err != nil {
 		return err
 	}
 	s.note = n
 	s.j.opt.Log.Warn("journal: salvage ended", "file", s.path, "alarms", n.alarms, "routine", n.routines, "lost", n.lost)
-	if n.lost == 0 {
+	if n.lost == 0 && !s.unsure {
 		s.j.opt.Health.Clear(conditionDamaged)
 	} else {
 		s.j.opt.Health.Set(conditionDamaged, detail+" Check the disk.")

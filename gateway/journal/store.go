@@ -29,6 +29,10 @@ type store struct {
 	read   *sql.DB
 	page   [lanes]*sql.Stmt // of read
 	stmt   statements
+	// prepared are the statements of conn. database/sql does not close them with
+	// a connection that was taken out of its pool, and SQLite keeps a connection
+	// with its locks until the last of them is closed.
+	prepared []*sql.Stmt
 }
 
 type statements struct {
@@ -150,6 +154,7 @@ func (st *store) prepare(ctx context.Context) error {
 		if *dst, err = st.conn.PrepareContext(ctx, text); err != nil {
 			return fmt.Errorf("prepare %q: %w", text, err)
 		}
+		st.prepared = append(st.prepared, *dst)
 	}
 	return nil
 }
@@ -162,6 +167,9 @@ func (st *store) close() {
 	}
 	if st.read != nil {
 		_ = st.read.Close() // nothing can be lost by a reader
+	}
+	for _, s := range st.prepared {
+		_ = s.Close()
 	}
 	if st.conn != nil {
 		_ = st.conn.Close() // every commit that counts was already answered

@@ -142,7 +142,8 @@ func (j *Journal) finish(b *batch) {
 	for _, p := range b.parks {
 		p.answer(nil)
 	}
-	j.chores.written += (len(b.items)+len(b.late))/4 + 2
+	j.chores.written += (len(b.items)+len(b.late))/4 + 3
+	j.askCheckpoint()
 }
 
 // giveUp answers a batch that not even memory took, and writes the loss down
