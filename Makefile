@@ -11,7 +11,7 @@ LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 GUEST_TIMEOUT = 40m
 
 # Debian packages that the tests use for real: a broker, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
-APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs openssl
+APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs openssl systemd
 
 .PHONY: help demo build cross test tools lint unit race fuzz browser guest bench shots clean
 
@@ -55,8 +55,8 @@ unit: ## unit, property, broker and crash tests, without the race detector (real
 race: ## the same tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 30m ./...
 
-fuzz: ## every fuzz target for a few seconds
-	@./.ci/fuzz $(GO) 5s
+fuzz: ## every fuzz target, 5000 inputs each
+	@./.ci/fuzz $(GO) 5000x
 
 browser: ## lobby, console and wall in a real Chromium
 	$(GO) test -tags browser -timeout 15m -run Browser ./gateway/web/... ./cmd/nabat/...

@@ -92,6 +92,14 @@ func (f *farEnd) checkOrder(t *testing.T) {
 	}
 }
 
+// receipt tells the gateway what is stored, as dispatch's application does.
+func (f *farEnd) receipt(t *testing.T, topics event.Topics, r event.Receipt) {
+	t.Helper()
+	if token := f.client.Publish(topics.Receipt(), 1, false, r.Encode()); !token.WaitTimeout(patience) || token.Error() != nil {
+		t.Fatalf("give a receipt: %v", token.Error())
+	}
+}
+
 // waitUntil waits for a state that a test observes.
 func waitUntil(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -22,7 +22,7 @@ func (e *Engine) gesture(g press.Gesture) {
 	status.ID = g.Point
 	switch g.Kind {
 	case press.Tap:
-		status.Armed, status.Active, status.LastProven = true, true, now
+		status.Armed, status.Active, status.LastProven = status.Fault == "", true, now
 		e.raise(button, button.Tap, alert.Tap, g, now)
 	case press.Hold:
 		status.LastProven = now

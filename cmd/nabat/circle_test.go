@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"nabat/gateway/alert"
+	"nabat/gateway/control"
+	"nabat/sync/event"
+	"nabat/sync/mqtt/brokertest"
+)
+
+// mqttSection is the configuration of a plain link to a broker of this machine.
+func mqttSection(b *brokertest.Broker) string {
+	return fmt.Sprintf("[mqtt]\nurl = \"mqtt://%s\"\n", b.Addr())
+}
+
+// truth returns the truth of the only open alert, or "".
+func truth(s control.Status) string {
+	if len(s.Alerts) != 1 {
+		return ""
+	}
+	return s.Alerts[0].Truth
+}
+
+func hasTruth(want alert.Truth) func(control.Status) bool {
+	return func(s control.Status) bool { return truth(s) == want.String() }
+}
+
+func TestPressGoesTheWholeWayAndBack(t *testing.T) {
+	broker := brokertest.Start(t, brokertest.Options{})
+	far := subscribe(t, broker.Addr())
+	dir := t.TempDir()
+	path, pages := writeConfig(t, dir, []string{"gym"}, mqttSection(broker))
+	p := start(t, path, dir)
+	staff := mustLogin(t, pages)
+	if err := p.client.Press(t.Context(), "gym", 0); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "sent", hasTruth(alert.TruthSent))
+	if got := far.count(alert.Raised); got != 1 {
+		t.Fatalf("%d raised events arrived", got)
+	}
+	raised := far.seen()[len(far.seen())-1]
+	for _, e := range far.seen() {
+		if e.Type == alert.Raised {
+			raised = e
+		}
+	}
+	e, err := raised.Alert()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Kind != alert.Intruder || e.Level != alert.LevelEmergency || e.Status != alert.Actual || e.Place.ID != "place-gym" || e.Point != "gym" || e.Gesture != alert.Tap || e.PressedMono == 0 {
+		t.Errorf("the event says %+v", e)
+	}
+	if lobby := get(t, pages, "/api/v1/state?audience=lobby"); !strings.Contains(lobby, "intruder") {
+		t.Errorf("the lobby does not know: %s", lobby)
+	}
+
+	topics, err := event.NewTopics("school-12", "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	far.receipt(t, topics, event.Receipt{Epoch: raised.Ref.Epoch, Above: []uint64{raised.Ref.Seq}})
+	p.waitFor(t, "received", hasTruth(alert.TruthReceived))
+
+	id, number, err := staff.find(t.Context(), "gym")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := staff.decide(t.Context(), id, "acknowledge", map[string]any{"number": number}); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "accepted", hasTruth(alert.TruthAccepted))
+	if err := staff.decide(t.Context(), id, "clear", map[string]any{"number": number, "outcome": alert.Resolved}); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "all clear", func(s control.Status) bool { return len(s.Alerts) == 0 })
+	waitUntil(t, "the clear at dispatch", func() bool { return far.count(alert.Cleared) == 1 && far.count(alert.Received) == 1 })
+	p.stop(t)
+	far.checkOrder(t)
+}
+
+func TestPressesOfAnOutageArriveAfterIt(t *testing.T) {
+	broker := brokertest.Start(t, brokertest.Options{})
+	far := subscribe(t, broker.Addr())
+	dir := t.TempDir()
+	path, _ := writeConfig(t, dir, []string{"a", "b"}, mqttSection(broker))
+	p := start(t, path, dir)
+	p.waitFor(t, "link", func(s control.Status) bool { return len(s.Links) == 1 && s.Links[0].Up })
+	broker.Kill()
+	const presses = 10
+	for range presses {
+		if err := p.client.Press(t.Context(), "a", 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.waitFor(t, "an honest lamp", func(s control.Status) bool { return truth(s) == alert.TruthSaved.String() && !s.Links[0].Up })
+	p.stop(t) // a stop while dispatch is away must lose nothing either
+	p = start(t, path, dir)
+	if err := p.client.Press(t.Context(), "b", 0); err != nil {
+		t.Fatal(err)
+	}
+	broker.Restart()
+	far.client.Disconnect(0)
+	again := subscribe(t, broker.Addr())
+	// The broker forgot the subscription: what came before it is with the first
+	// connection's far end, or was not delivered yet.
+	waitUntil(t, "all presses", func() bool { return again.count(alert.Raised)+far.count(alert.Raised) >= presses+1 })
+	p.waitFor(t, "an empty queue", func(s control.Status) bool {
+		for _, q := range s.Queue {
+			if q.Depth > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	again.checkOrder(t)
+}
+
+func TestSecondGatewayOnTheSameDataIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	path, _ := writeConfig(t, dir, []string{"a"}, "")
+	start(t, path, dir)
+	var out, errs strings.Builder
+	if status := Main(t.Context(), []string{"run", "--config", path}, &out, &errs); status != exitFailed || !strings.Contains(errs.String(), "another process uses the journal") {
+		t.Errorf("status %d: %s", status, &errs)
+	}
+}
+
+func TestRestartKeepsOpenAlertsAndWhatWasSent(t *testing.T) {
+	broker := brokertest.Start(t, brokertest.Options{})
+	dir := t.TempDir()
+	path, _ := writeConfig(t, dir, []string{"a"}, mqttSection(broker))
+	p := start(t, path, dir)
+	if err := p.client.Press(t.Context(), "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "sent", hasTruth(alert.TruthSent))
+	p.stop(t)
+	broker.Stop()
+	p = start(t, path, dir)
+	p.waitFor(t, "sent, as before", hasTruth(alert.TruthSent))
+}
+
+func TestDamagedJournalIsNoReasonNotToAlarm(t *testing.T) {
+	dir := t.TempDir()
+	path, _ := writeConfig(t, dir, []string{"a"}, "")
+	p := start(t, path, dir)
+	if err := p.client.Press(t.Context(), "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	p.stop(t)
+	file := dir + "/" + journalFile
+	info, err := os.Stat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, make([]byte, info.Size()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	p = start(t, path, dir)
+	t.Logf("armed %v after a start with a zeroed journal", time.Since(begun))
+	if err := p.client.Press(t.Context(), "a", 0); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "the new press", func(s control.Status) bool { return len(s.Alerts) == 1 && s.Journal.Durable })
+}
+
+// get reads a page of the gateway.
+func get(t *testing.T, address, path string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
