@@ -157,7 +157,7 @@ func TestAppendedEventsComeBackAsTheyWere(t *testing.T) {
 	}
 	got, err := rows[0].Event()
 	want := raise(1)
-	if err != nil || got.At != want.At || got.Subject != want.Subject || got.Number != 1 || *&got.Place.ID != want.Place.ID {
+	if err != nil || got.At != want.At || got.Subject != want.Subject || got.Number != 1 || got.Place.ID != want.Place.ID {
 		t.Errorf("event came back as %+v, %v", got, err)
 	}
 	if d := r.Stats().Cursors[0].Depth; d != 1 {

@@ -73,7 +73,7 @@ func cell(page []byte, start int, overflow func(uint32) []byte) (payload []byte,
 		next := binary.BigEndian.Uint32(b[local:])
 		for len(payload) < int(size) {
 			p := overflow(next)
-			if len(p) < 8 {
+			if len(p) != len(page) {
 				return nil, 0, false
 			}
 			next = binary.BigEndian.Uint32(p)
