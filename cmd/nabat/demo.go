@@ -55,12 +55,13 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return errors.Join(err, pages.Close())
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	// The far end outlives the gateway, as dispatch does.
+	apart, endFarEnd := context.WithCancel(context.WithoutCancel(ctx))
+	defer endFarEnd()
 	jobs, ctx := errgroup.WithContext(ctx)
-	jobs.Go(func() error { return far.Run(ctx) })
-	jobs.Go(func() error { return serveDesk(ctx, pages, far.Handler(c.Site.Language)) })
-	jobs.Go(func() error { defer stop(); return g.run(ctx) })
+	jobs.Go(func() error { return far.Run(apart) })
+	jobs.Go(func() error { return serveDesk(apart, pages, far.Handler(c.Site.Language)) })
+	jobs.Go(func() error { defer endFarEnd(); return g.run(ctx) })
 	jobs.Go(func() error { return g.welcome(ctx, stdout, pages.Addr().String(), pin, dir) })
 	return jobs.Wait()
 }
