@@ -34,24 +34,24 @@ func TestBrowserDemoShowsTheWholeCircle(t *testing.T) {
 	pages, pin, desk := m[1], m[2], m[3]
 
 	browser := startBrowser(t)
-	wall, lobby := newTab(t, browser, pages+"/wall?lang=en"), newTab(t, browser, pages+"/lobby?lang=en")
-	dispatch, console := newTab(t, browser, desk+"/dispatch?lang=en"), newTab(t, browser, pages+"/console?lang=en")
+	wall, lobby := newTab(browser, t, pages+"/wall?lang=en"), newTab(browser, t, pages+"/lobby?lang=en")
+	dispatch, console := newTab(browser, t, desk+"/dispatch?lang=en"), newTab(browser, t, pages+"/console?lang=en")
 
-	eventually(t, wall, `document.querySelector('[data-button="button-204"]') !== null`)
-	eventually(t, lobby, `!document.getElementById("idle").hidden`)
-	hold(t, wall, `[data-button="button-204"]`, func() {
-		eventually(t, lobby, `document.getElementById("cards").innerText.includes("204")`)
+	eventually(wall, t, `document.querySelector('[data-button="button-204"]') !== null`)
+	eventually(lobby, t, `!document.getElementById("idle").hidden`)
+	hold(wall, t, `[data-button="button-204"]`, func() {
+		eventually(lobby, t, `document.getElementById("cards").innerText.includes("204")`)
 	})
-	eventually(t, dispatch, `document.getElementById("open").innerText.includes("emergency")`)
-	eventually(t, wall, `document.querySelector('[data-lamp="lamp-204"]') !== null`)
+	eventually(dispatch, t, `document.getElementById("open").innerText.includes("emergency")`)
+	eventually(wall, t, `document.querySelector('[data-lamp="lamp-204"]') !== null`)
 
-	do(t, console, chromedp.Click(`input[name=role]`), chromedp.SendKeys(`input[name=pin]`, pin), chromedp.Click(`button[type=submit].primary`))
-	eventually(t, console, `document.getElementById("alerts")?.innerText.includes("204")`)
-	do(t, console, chromedp.Click(`#alerts button.primary`), chromedp.Click(`#decide-send`))
-	eventually(t, dispatch, `document.getElementById("open").innerText.includes("taken by a person")`)
+	do(console, t, chromedp.Click(`input[name=role]`), chromedp.SendKeys(`input[name=pin]`, pin), chromedp.Click(`button[type=submit].primary`))
+	eventually(console, t, `document.getElementById("alerts")?.innerText.includes("204")`)
+	do(console, t, chromedp.Click(`#alerts button.primary`), chromedp.Click(`#decide-send`))
+	eventually(dispatch, t, `document.getElementById("open").innerText.includes("taken by a person")`)
 	// Accepted is a lamp that does not blink: lit, and still lit after the
 	// longest dark time of the other rhythms.
-	eventually(t, wall, `(async () => {
+	eventually(wall, t, `(async () => {
 		const lit = () => document.querySelector('[data-lamp="lamp-204"]').classList.contains("on");
 		for (const until = performance.now() + 2500; performance.now() < until;) {
 			if (!lit()) return false;
@@ -59,9 +59,9 @@ func TestBrowserDemoShowsTheWholeCircle(t *testing.T) {
 		}
 		return true;
 	})()`)
-	do(t, console, chromedp.Click(`#alerts button.outline`), chromedp.Click(`#decide-outcome input`), chromedp.Click(`#decide-send`))
-	eventually(t, lobby, `document.getElementById("cards").hidden && !document.getElementById("idle").hidden`)
-	eventually(t, dispatch, `!document.getElementById("none").hidden`)
+	do(console, t, chromedp.Click(`#alerts button.outline`), chromedp.Click(`#decide-outcome input`), chromedp.Click(`#decide-send`))
+	eventually(lobby, t, `document.getElementById("cards").hidden && !document.getElementById("idle").hidden`)
+	eventually(dispatch, t, `!document.getElementById("none").hidden`)
 }
 
 // TestDispatchPageSpeaksThreeLanguages looks at the dispatch page's words.
@@ -106,15 +106,15 @@ func startBrowser(t *testing.T) context.Context {
 	return ctx
 }
 
-func newTab(t *testing.T, browser context.Context, address string) context.Context {
+func newTab(browser context.Context, t *testing.T, address string) context.Context {
 	t.Helper()
 	tab, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	do(t, tab, chromedp.Navigate(address))
+	do(tab, t, chromedp.Navigate(address))
 	return tab
 }
 
-func do(t *testing.T, tab context.Context, actions ...chromedp.Action) {
+func do(tab context.Context, t *testing.T, actions ...chromedp.Action) {
 	t.Helper()
 	if err := chromedp.Run(tab, actions...); err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func do(t *testing.T, tab context.Context, actions ...chromedp.Action) {
 
 // eventually waits until a JavaScript expression, or the promise that it is,
 // is true.
-func eventually(t *testing.T, tab context.Context, expression string) {
+func eventually(tab context.Context, t *testing.T, expression string) {
 	t.Helper()
 	waitUntil(t, expression, func() bool {
 		var ok bool
@@ -135,11 +135,11 @@ func eventually(t *testing.T, tab context.Context, expression string) {
 func awaitPromise(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }
 
 // hold keeps the mouse pressed on an element until during returns.
-func hold(t *testing.T, tab context.Context, selector string, during func()) {
+func hold(tab context.Context, t *testing.T, selector string, during func()) {
 	t.Helper()
 	var at struct{ X, Y float64 }
-	do(t, tab, chromedp.Evaluate(`(() => { const r = document.querySelector('`+selector+`').getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`, &at))
-	do(t, tab, input.DispatchMouseEvent(input.MousePressed, at.X, at.Y).WithButton(input.Left).WithClickCount(1))
+	do(tab, t, chromedp.Evaluate(`(() => { const r = document.querySelector('`+selector+`').getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2}; })()`, &at))
+	do(tab, t, input.DispatchMouseEvent(input.MousePressed, at.X, at.Y).WithButton(input.Left).WithClickCount(1))
 	during()
-	do(t, tab, input.DispatchMouseEvent(input.MouseReleased, at.X, at.Y).WithButton(input.Left).WithClickCount(1))
+	do(tab, t, input.DispatchMouseEvent(input.MouseReleased, at.X, at.Y).WithButton(input.Left).WithClickCount(1))
 }
