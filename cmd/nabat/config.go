@@ -19,8 +19,8 @@ type configVerb struct {
 
 type configInit struct{}
 
-// Run prints the configuration on stdout and the PIN, once, on stderr.
-func (configInit) Run(stdout io.Writer) error {
+// Run prints the configuration, and the PIN, once, aside.
+func (configInit) Run(stdout io.Writer, aside notes) error {
 	text, pin, err := config.Init()
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (configInit) Run(stdout io.Writer) error {
 	if _, err := io.WriteString(stdout, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "\nThe staff PIN is %s: note it now, only its hash is in the configuration.\n", pin)
+	fmt.Fprintf(aside, "\nThe staff PIN is %s: note it now, only its hash is in the configuration.\n", pin)
 	return nil
 }
 
@@ -37,12 +37,12 @@ type configCheck struct {
 }
 
 // Run says what a good file configures, or every mistake of a bad one.
-func (v configCheck) Run(stdout io.Writer) error {
+func (v configCheck) Run(stdout io.Writer, aside notes) error {
 	c, err := config.Load(v.File)
 	var problems config.Errors
 	if errors.As(err, &problems) {
-		fmt.Fprintln(os.Stderr, problems.Error())
-		fmt.Fprintf(os.Stderr, "\n%s: %d to mend\n", v.File, len(problems))
+		fmt.Fprintln(aside, problems.Error())
+		fmt.Fprintf(aside, "\n%s: %d to mend\n", v.File, len(problems))
 		return errSilent
 	}
 	if err != nil {

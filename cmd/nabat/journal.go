@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"text/tabwriter"
 	"time"
@@ -77,14 +76,14 @@ func (v journalTail) Run(ctx context.Context, stdout io.Writer) error {
 type journalExport struct{ journalPath }
 
 // Run prints every event as JSON.
-func (v journalExport) Run(ctx context.Context, stdout io.Writer) error {
+func (v journalExport) Run(ctx context.Context, stdout io.Writer, aside notes) error {
 	return v.with(func(r *journal.Reader) error {
 		out := bufio.NewWriterSize(stdout, 1<<16)
 		rows, err := r.Export(ctx, out)
 		if err := errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "%d events\n", rows)
+		fmt.Fprintf(aside, "%d events\n", rows)
 		return nil
 	})
 }
@@ -98,13 +97,13 @@ type journalVerify struct {
 var errUnsound = errors.New("the journal is damaged: stop the gateway, copy the file away, and start again; the gateway salvages what is readable")
 
 // Run checks the whole file, with progress on a terminal.
-func (v journalVerify) Run(ctx context.Context, stdout io.Writer) error {
+func (v journalVerify) Run(ctx context.Context, stdout io.Writer, aside notes) error {
 	return v.with(func(r *journal.Reader) error {
 		shown := time.Now()
 		report, err := r.Verify(ctx, func(done, all int64) {
 			if time.Since(shown) > time.Second {
 				shown = time.Now()
-				fmt.Fprintf(os.Stderr, "%d of %d rows\n", done, all)
+				fmt.Fprintf(aside, "%d of %d rows\n", done, all)
 			}
 		})
 		if err != nil {

@@ -53,6 +53,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(status int) { ended = status }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.Bind(notes{stderr}),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "nabat:", err)
@@ -74,6 +75,9 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return exitDone
 }
+
+// notes is where a verb tells people what does not belong to its output.
+type notes struct{ io.Writer }
 
 // errSilent is returned by verbs that have already told what is wrong.
 var errSilent = errors.New("already told")

@@ -112,6 +112,21 @@ type process struct {
 // start runs the real binary and waits until every point is armed.
 func start(t *testing.T, configPath, dir string) *process {
 	t.Helper()
+	p := startUnready(t, configPath, dir)
+	p.waitFor(t, "every point armed", func(s control.Status) bool {
+		for _, point := range s.Points {
+			if !point.Armed {
+				return false
+			}
+		}
+		return len(s.Points) > 0
+	})
+	return p
+}
+
+// startUnready runs the real binary and waits for nothing.
+func startUnready(t *testing.T, configPath, dir string) *process {
+	t.Helper()
 	path, err := binary()
 	if err != nil {
 		t.Fatal(err)
@@ -123,14 +138,6 @@ func start(t *testing.T, configPath, dir string) *process {
 	}
 	go func() { p.ended <- p.cmd.Wait() }()
 	t.Cleanup(func() { p.kill() })
-	p.waitFor(t, "every point armed", func(s control.Status) bool {
-		for _, point := range s.Points {
-			if !point.Armed {
-				return false
-			}
-		}
-		return len(s.Points) > 0
-	})
 	return p
 }
 
