@@ -12,6 +12,7 @@ import (
 
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -28,6 +29,10 @@ func newBrowser(t testing.TB) *browser {
 	if _, err := os.Stat(chromiumPath); err != nil {
 		t.Fatalf("the browser tests need Chromium (apt-get install -y chromium): %v", err)
 	}
+	profile, err := os.MkdirTemp("", "nabat-chromium-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromiumPath), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-dev-shm-usage", true),
@@ -38,7 +43,7 @@ func newBrowser(t testing.TB) *browser {
 		// A school's gateway has a name and no TLS: to a browser that is not a
 		// secure origin, unlike loopback, and it sends other headers there.
 		chromedp.Flag("host-resolver-rules", "MAP gateway.test 127.0.0.1"),
-		chromedp.UserDataDir(t.TempDir()),
+		chromedp.UserDataDir(profile),
 		chromedp.WindowSize(1920, 1080),
 		chromedp.WSURLReadTimeout(60*time.Second),
 	)
@@ -49,6 +54,9 @@ func newBrowser(t testing.TB) *browser {
 		expire()
 		cancel()
 		stop()
+		// Its helpers write for a moment after the browser has ended, which
+		// t.TempDir would call a failure.
+		until(t, func() bool { return os.RemoveAll(profile) == nil })
 	})
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start %s: %v", chromiumPath, err)
@@ -106,7 +114,8 @@ func (p *tab) run(actions ...chromedp.Action) {
 
 func (p *tab) open(address string) {
 	p.t.Helper()
-	p.run(chromedp.Navigate(address))
+	// A tab in the background is hidden to itself: it draws nothing.
+	p.run(cdppage.BringToFront(), chromedp.Navigate(address))
 }
 
 // eventually waits until a JavaScript expression is true. It asks again after
@@ -177,5 +186,7 @@ func quoteJS(s string) string { return "`" + strings.ReplaceAll(s, "`", "\\`") +
 // logIn fills the login page as a duty adult.
 func (p *tab) logIn(pin string) {
 	p.t.Helper()
-	p.run(chromedp.WaitVisible(`input[name="pin"]`), chromedp.Click(`input[value="duty"]`), chromedp.SendKeys(`input[name="pin"]`, pin), chromedp.Click(`main button`))
+	p.run(chromedp.WaitVisible(`input[name="pin"]`), chromedp.Click(`input[value="duty"]`), chromedp.SendKeys(`input[name="pin"]`, pin),
+		chromedp.Evaluate(`window.before = true`, nil), chromedp.Click(`main button`))
+	p.eventually(`window.before === undefined && document.readyState === "complete"`, 15*time.Second)
 }

@@ -1,6 +1,7 @@
 // One event stream that never gives up, and never pretends to be alive.
 
 const staleAfter = 4000; // ms without a word; the gateway speaks every 2000
+const lostAfter = 2000; // ms since the connection broke, which the browser retries after 1000
 const checkEvery = 250;
 const retryAfter = 3000;
 
@@ -11,11 +12,12 @@ const retryAfter = 3000;
 //   on.live()                 heard again after on.stale
 //   on.end()                  the gateway does not speak to us any longer
 export function connect(address, on) {
-  let source = null, opened = 0, lastID = "", stale = false;
+  let source = null, opened = 0, lost = null, lastID = "", stale = false;
   let heard = performance.now();
 
   function alive(message) {
     heard = performance.now();
+    lost = null;
     if (stale) { stale = false; on.live?.(); }
     reloadIfOutdated(message.assets);
   }
@@ -37,12 +39,13 @@ export function connect(address, on) {
       on.state(message.state, message.now, lastID);
     });
     listen("beat", (message) => on.beat?.(message));
+    mine.addEventListener("error", () => { lost ??= performance.now(); });
     listen("end", () => { mine.close(); on.end?.(); });
   }
 
   setInterval(() => {
     const now = performance.now();
-    if (now - heard > staleAfter) { stale = true; on.stale?.(now - heard); }
+    if (now - heard > staleAfter || (lost !== null && now - lost > lostAfter)) { stale = true; on.stale?.(now - heard); }
     const since = now - opened;
     // Closed: the gateway answered with an error. Silent: the link is half
     // open, and the browser would wait for minutes.

@@ -1,0 +1,273 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"nabat/gateway/alert"
+)
+
+func (s *Server) lobbyJSON(t interface{ Fatal(...any) }, screen string, lang alert.Language) string {
+	b, err := json.Marshal(s.lobbyNow(screen, lang))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Whatever happens at the quiet places, a lobby screen's data is the same as
+// if nothing had happened there.
+func TestQuietAlertsNeverReachTheLobby(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		with, without := newHouse(), newHouse()
+		sWith, sWithout := lobbyServer(t, with), lobbyServer(t, without)
+		kinds := append(alert.Kinds(), "gas")
+		for range rapid.IntRange(1, 12).Draw(t, "presses") {
+			r := raise{
+				kind:   rapid.SampledFrom(kinds).Draw(t, "kind"),
+				place:  rapid.SampledFrom([]string{"room-204", "gym", "canteen"}).Draw(t, "place"),
+				level:  alert.LevelEmergency,
+				status: rapid.SampledFrom([]alert.Status{alert.Actual, alert.Exercise, alert.Test}).Draw(t, "status"),
+			}
+			if rapid.Bool().Draw(t, "quiet") {
+				r.place, r.level = "secret", alert.LevelHelp
+			} else {
+				without.press(r)
+			}
+			with.press(r)
+		}
+		for _, screen := range []string{"", "guard", "hall"} {
+			for _, lang := range alert.Languages() {
+				got, want := sWith.lobbyJSON(t, screen, lang), sWithout.lobbyJSON(t, screen, lang)
+				if got != want {
+					t.Fatalf("screen %q sees that something quiet happened:\n%s\n%s", screen, got, want)
+				}
+			}
+		}
+	})
+}
+
+func lobbyServer(t interface{ Fatal(...any) }, h *house) *Server {
+	s, err := New(Options{Site: testSite(), Source: h, Now: h.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestLobbyShowsWhatThePlanSays(t *testing.T) {
+	h := newHouse()
+	s := newTestServer(t, h, nil)
+	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency, status: alert.Exercise})
+	h.press(raise{kind: alert.Violence, place: "room-207", level: alert.LevelEmergency})
+	h.press(raise{kind: alert.MissingChild, place: "secret", level: alert.LevelEmergency})
+	h.press(raise{kind: "gas", place: "gym", level: alert.LevelEmergency, status: alert.Test})
+	h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp}) // the plan wrongly says "*"
+
+	titles := func(screen string) (list []string) {
+		for _, c := range s.lobbyNow(screen, alert.Kazakh).Cards {
+			list = append(list, c.Texts[0].Title)
+		}
+		return list
+	}
+	if got, want := titles("hall"), []string{"Бала жоғалды", "Өрт", "Газ иісі"}; !slices.Equal(got, want) {
+		t.Errorf("hall shows %q, want %q: real before drill before test", got, want)
+	}
+	if got, want := titles("guard"), []string{"Зорлық-зомбылық", "Бала жоғалды", "Өрт", "Газ иісі"}; !slices.Equal(got, want) {
+		t.Errorf("guard shows %q, want %q", got, want)
+	}
+	if got := s.lobbyJSON(t, "hall", alert.Russian); strings.Contains(got, "психолог") {
+		t.Errorf("a place that the plan keeps back is shown: %s", got)
+	}
+	cards := s.lobbyNow("hall", alert.Kazakh).Cards
+	if cards[1].Status != alert.Exercise || cards[1].Texts[0].Status != "Оқу дабылы" || cards[2].Status != alert.Test {
+		t.Errorf("drill and test are not marked: %+v", cards)
+	}
+	if cards[2].Icon != "other" {
+		t.Errorf("the site's own kind has the pictogram %q", cards[2].Icon)
+	}
+	place := cards[1].Texts[0].Places[0]
+	if place.Room != "Асхана" || !slices.Equal(place.Where, []string{"1-қабат", "Бас ғимарат"}) {
+		t.Errorf("place %+v", place)
+	}
+	if got := []alert.Language{cards[0].Texts[0].Lang, cards[0].Texts[1].Lang, cards[0].Texts[2].Lang}; !slices.Equal(got, []alert.Language{alert.Kazakh, alert.Russian, alert.English}) {
+		t.Errorf("languages %v: want the screen's own first and all three", got)
+	}
+}
+
+func TestManyPlacesOfOneKindAreOneCardWithTheNewestFirst(t *testing.T) {
+	h := newHouse()
+	s := newTestServer(t, h, nil)
+	for _, place := range []string{"room-204", "gym", "canteen", "entrance", "room-207"} {
+		h.press(raise{kind: alert.Intruder, place: place, level: alert.LevelEmergency})
+	}
+	cards := s.lobbyNow("", alert.Russian).Cards
+	if len(cards) != 1 {
+		t.Fatalf("%d cards, want 1", len(cards))
+	}
+	words := cards[0].Texts[0]
+	if len(words.Places) != maxPlaces || words.Places[0].Room != "Кабинет 207" || words.More != "и ещё 2 места" {
+		t.Errorf("places %+v, more %q", words.Places, words.More)
+	}
+}
+
+func TestEscalatedQuietAlertBecomesPublic(t *testing.T) {
+	h := newHouse()
+	s := newTestServer(t, h, nil)
+	h.press(raise{kind: alert.Stranger, place: "gym", level: alert.LevelHelp})
+	if n := len(s.lobbyNow("", alert.Russian).Cards); n != 0 {
+		t.Fatalf("%d cards for a quiet alert", n)
+	}
+	h.press(raise{kind: alert.Stranger, place: "gym", level: alert.LevelEmergency, hold: true})
+	if n := len(s.lobbyNow("", alert.Russian).Cards); n != 1 {
+		t.Fatalf("%d cards after the hold, want 1", n)
+	}
+}
+
+// sseEvent is one event as a browser parses it.
+type sseEvent struct {
+	name, id string
+	data     message
+	at       time.Time
+}
+
+// listen reads a stream until ctx ends.
+func listen(t *testing.T, ctx context.Context, client *http.Client, url, last string) <-chan sseEvent {
+	t.Helper()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != "" {
+		r.Header.Set("Last-Event-ID", last)
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.StatusCode != http.StatusOK || !strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
+		t.Fatalf("stream answers %s %s", answer.Status, answer.Header.Get("Content-Type"))
+	}
+	events := make(chan sseEvent, 100)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer close(events)
+		readEvents(t, answer.Body, events)
+	}()
+	t.Cleanup(func() {
+		answer.Body.Close()
+		<-done
+	})
+	return events
+}
+
+func readEvents(t *testing.T, body io.Reader, events chan<- sseEvent) {
+	var e sseEvent
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "event":
+			e.name = value
+		case "id":
+			e.id = value
+		case "data":
+			if err := json.Unmarshal([]byte(value), &e.data); err != nil {
+				t.Errorf("data %q: %v", value, err)
+			}
+		case "":
+			e.at = time.Now()
+			events <- e
+			e = sseEvent{}
+		}
+	}
+}
+
+func next(t *testing.T, events <-chan sseEvent, within time.Duration) sseEvent {
+	t.Helper()
+	select {
+	case e, ok := <-events:
+		if !ok {
+			t.Fatal("the stream ended")
+		}
+		return e
+	case <-time.After(within):
+		t.Fatal("no event in time")
+	}
+	return sseEvent{}
+}
+
+func TestLobbyStreamIsSilentAboutQuietAlertsAndResumes(t *testing.T) {
+	h := newHouse()
+	s := newTestServer(t, h, nil)
+	srv := serve(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events := listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", "")
+	first := next(t, events, 5*time.Second)
+	if first.name != "state" || !strings.HasPrefix(first.id, s.session+"-") || string(first.data.State) != `{"cards":[]}` {
+		t.Fatalf("first event %+v", first)
+	}
+	if e := next(t, events, 5*time.Second); e.name != "beat" || e.data.Assets != s.assets.version || e.data.Figures != nil {
+		t.Fatalf("second event %+v", e)
+	}
+	h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp})
+	h.press(raise{kind: alert.Bullying, place: "secret", level: alert.LevelHelp})
+	if e := next(t, events, 5*time.Second); e.name != "beat" {
+		t.Fatalf("a quiet press sends %q to the lobby: %s", e.name, e.data.State)
+	}
+	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
+	loud := next(t, events, 5*time.Second)
+	if loud.name != "state" || loud.id == first.id || !strings.Contains(string(loud.data.State), "Столовая") {
+		t.Fatalf("event %+v", loud)
+	}
+	// Back with the same id: nothing was missed, so nothing is repeated.
+	again := listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", loud.id)
+	if e := next(t, again, 5*time.Second); e.name != "beat" {
+		t.Errorf("a resumed stream begins with %q", e.name)
+	}
+	// The same by the parameter, because a page may have to open a new stream.
+	again = listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby&last_event_id="+loud.id, "")
+	if e := next(t, again, 5*time.Second); e.name != "beat" {
+		t.Errorf("a resumed stream begins with %q", e.name)
+	}
+	// Back with an older id, or after a restart of the gateway: all of it.
+	again = listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", first.id)
+	if e := next(t, again, 5*time.Second); e.name != "state" || e.id != loud.id {
+		t.Errorf("after an older id: %+v", e)
+	}
+	restarted := serve(t, newTestServer(t, h, nil))
+	again = listen(t, ctx, restarted.Client(), restarted.URL+"/api/v1/events?audience=lobby", loud.id)
+	if e := next(t, again, 5*time.Second); e.name != "state" {
+		t.Errorf("after a restart: %+v", e)
+	}
+}
+
+func TestLobbyPageSetsNoCookieAndRefusesStrangeScreens(t *testing.T) {
+	s := newTestServer(t, newHouse(), nil)
+	for path, want := range map[string]int{
+		"/lobby": 200, "/lobby?screen=hall-1&lang=kk": 200, "/lobby?screen=%3Cscript%3E": 400, "/lobby?screen=" + strings.Repeat("a", 65): 400,
+		"/api/v1/state?audience=lobby&screen=%22": 400, "/api/v1/events?audience=everyone": 400, "/lobby/": 404, "/static/old/lobby.js": 404,
+	} {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", path, w.Code, want)
+		}
+		if len(w.Result().Cookies()) != 0 {
+			t.Errorf("%s sets a cookie", path)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"nabat/gateway/alert"
+)
+
+// slowWriter is a connection whose far end may stop reading. It stands for a
+// full socket buffer, which cannot be filled inside synctest's bubble.
+type slowWriter struct {
+	http.ResponseWriter
+	mu       sync.Mutex
+	deadline time.Time
+	stuck    bool
+	wrote    []string
+	times    []time.Time
+}
+
+func (w *slowWriter) SetWriteDeadline(t time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deadline = t
+	return nil
+}
+
+func (w *slowWriter) SetReadDeadline(time.Time) error { return nil }
+
+func (w *slowWriter) FlushError() error { return nil }
+
+func (w *slowWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	stuck, deadline := w.stuck, w.deadline
+	w.wrote, w.times = append(w.wrote, string(b)), append(w.times, time.Now())
+	w.mu.Unlock()
+	if stuck {
+		if deadline.IsZero() {
+			select {} // the bubble reports a deadlock
+		}
+		<-time.After(time.Until(deadline))
+		return 0, os.ErrDeadlineExceeded
+	}
+	return len(b), nil
+}
+
+func (w *slowWriter) count(event string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.wrote {
+		if strings.HasPrefix(s, "event: "+event+"\n") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestStreamBeatsEveryTwoSecondsAndDropsAClientThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse()
+		s := newTestServer(t, h, nil)
+		w := &slowWriter{ResponseWriter: httptest.NewRecorder()}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		ended := make(chan time.Time, 1)
+		go func() {
+			s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/events", nil).WithContext(ctx))
+			ended <- time.Now()
+		}()
+		<-time.After(20*time.Second + time.Millisecond)
+		if n := w.count("beat"); n != 11 {
+			t.Errorf("%d beats in 20 s, want 11", n)
+		}
+		if n := w.count("state"); n != 1 {
+			t.Errorf("%d states without a change, want 1", n)
+		}
+		w.mu.Lock()
+		w.stuck = true
+		w.mu.Unlock()
+		stuck := time.Now()
+		select {
+		case at := <-ended:
+			if d := at.Sub(stuck); d > beatEvery+writeWithin {
+				t.Errorf("dropped after %s", d)
+			}
+		case <-time.After(time.Minute):
+			t.Error("a client that does not read keeps its stream")
+			cancel()
+			<-ended
+		}
+		if s.streams.count(toLobby) != 0 || s.counters.streamsGivenAway.Load() != 1 {
+			t.Errorf("%d streams open, %d dropped", s.streams.count(toLobby), s.counters.streamsGivenAway.Load())
+		}
+	})
+}
+
+func TestAStormOfChangesIsNotAStormOfMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse()
+		s := newTestServer(t, h, nil)
+		w := &slowWriter{ResponseWriter: httptest.NewRecorder()}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/events", nil).WithContext(ctx))
+		}()
+		<-time.After(time.Second)
+		begun, level := time.Now(), []alert.Status{alert.Actual, alert.Test}
+		var last alert.Alert
+		for i := range 1000 { // a contact that chatters at 1 kHz for a second
+			last = h.press(raise{kind: alert.Fire, place: []string{"gym", "canteen", "room-204"}[i%3], level: alert.LevelEmergency, status: level[i%2]})
+			<-time.After(time.Millisecond)
+		}
+		<-time.After(100 * time.Millisecond)
+		if n := w.count("state"); n > 60 {
+			t.Errorf("%d messages for 1000 changes in %s", n, time.Since(begun))
+		}
+		// The very first change was not held back, and the last is not lost.
+		w.mu.Lock()
+		if d := w.times[2].Sub(begun); d != 0 {
+			t.Errorf("the first change waited %s", d)
+		}
+		w.mu.Unlock()
+		if err := h.Clear(ctx, alert.Decision{Alert: last.ID, Number: last.Last.Number}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(100 * time.Millisecond)
+		_, id, err := s.snapshot(feed{state: func(alert.Stamp) any { return s.lobbyNow("", alert.Russian) }}, h.now())
+		w.mu.Lock()
+		if text := w.wrote[len(w.wrote)-1]; err != nil || !strings.Contains(text, id) {
+			t.Errorf("the last message is not the last state: %s", text)
+		}
+		w.mu.Unlock()
+		cancel()
+		<-ended
+	})
+}
+
+func TestStreamsAreBounded(t *testing.T) {
+	s := newTestServer(t, newHouse(), nil)
+	srv := serve(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	for range maxPerAddress {
+		listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events", "")
+	}
+	answer, err := srv.Client().Get(srv.URL + "/api/v1/events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Retry-After") == "" {
+		t.Errorf("one more stream: %s", answer.Status)
+	}
+	cancel()
+	deadline := time.NewTimer(5 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for s.streams.count(toLobby) != 0 {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("%d streams still counted", s.streams.count(toLobby))
+		}
+	}
+	if len(s.streams.byAddress) != 0 {
+		t.Errorf("addresses remembered after the last stream: %d", len(s.streams.byAddress))
+	}
+}
