@@ -108,8 +108,12 @@ func finishAside(path string) error {
 			return renameCompanions(path, aside)
 		}
 	}
-	// A log without any database: keep it for a person.
-	return renameCompanions(path, path+damagedInfix+randomID())
+	// A log whose database was taken away: it may hold rows all the same.
+	aside := path + damagedInfix + randomID()
+	if err := touch(aside); err != nil {
+		return err
+	}
+	return renameCompanions(path, aside)
 }
 
 // asideFiles lists the databases that were set aside.

@@ -22,6 +22,7 @@ type book struct {
 	seq         uint64
 	first, last [lanes]int64 // of the rows that stand; first > last when empty
 	marks       map[cursorKey]*mark
+	fresh       bool // made anew by this opening
 }
 
 type cursorKey struct {
@@ -86,37 +87,37 @@ func randomID() string {
 
 // load reads the counters, cursors and parked positions: a few rows, found by
 // their keys. A database without counters is new and gets an epoch.
-func (st *store) load(ctx context.Context) (_ *book, fresh bool, err error) {
+func (st *store) load(ctx context.Context) (*book, error) {
 	b := &book{marks: make(map[cursorKey]*mark)}
 	var seq int64
-	err = st.conn.QueryRowContext(ctx, "SELECT epoch, seq, last_alarm, last_routine FROM meta WHERE id = 1").
+	err := st.conn.QueryRowContext(ctx, "SELECT epoch, seq, last_alarm, last_routine FROM meta WHERE id = 1").
 		Scan(&b.epoch, &seq, &b.last[Alarm], &b.last[Routine])
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		var rows int64
 		if err := st.conn.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM (SELECT 1 FROM alarm LIMIT 1)) + (SELECT count(*) FROM (SELECT 1 FROM routine LIMIT 1))").Scan(&rows); err != nil {
-			return nil, false, fmt.Errorf("look for rows: %w", err)
+			return nil, fmt.Errorf("look for rows: %w", err)
 		}
 		if rows > 0 {
-			return nil, false, fmt.Errorf("rows without counters: %w", errDamaged)
+			return nil, fmt.Errorf("rows without counters: %w", errDamaged)
 		}
-		fresh, b.epoch = true, randomID()
+		b.fresh, b.epoch = true, randomID()
 		if _, err := st.conn.ExecContext(ctx, "INSERT INTO meta (id, epoch, seq, last_alarm, last_routine) VALUES (1, ?, 0, 0, 0)", b.epoch); err != nil {
-			return nil, false, fmt.Errorf("give the journal an epoch: %w", err)
+			return nil, fmt.Errorf("give the journal an epoch: %w", err)
 		}
 	case err != nil:
-		return nil, false, fmt.Errorf("read counters: %w", err)
+		return nil, fmt.Errorf("read counters: %w", err)
 	}
 	b.seq = uint64(seq)
 	for _, l := range Lanes() {
 		if err := st.loadEnds(ctx, b, l); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
 	if err := st.loadMarks(ctx, b); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	return b, fresh, nil
+	return b, nil
 }
 
 // loadEnds finds the first and the last row of a lane, and checks the counters

@@ -17,6 +17,7 @@ type chores struct {
 	home       chan homecoming
 	checkpoint chan *store      // asks for a checkpoint
 	full       bool             // the ballast was released and does not stand again
+	identity   os.FileInfo      // of the open file; nil in memory
 	written    int              // roughly the pages since the last checkpoint
 	acked      map[string]known // what is known of files that were set aside by this process
 	salvaging  map[string]bool  // files set aside that a goroutine works on
@@ -41,6 +42,11 @@ func (j *Journal) housekeep() {
 		j.comeBack()
 		return
 	}
+	if j.vanished() {
+		j.rescue()
+		return
+	}
+	j.saveCursors() // those whose own commit failed
 	j.keepBallast()
 	j.watchLog()
 	if err := j.retain(); err != nil {

@@ -16,7 +16,15 @@ type Cursor struct {
 	// Journal.mu guards the fields below.
 	book uint32 // the database that next belongs to
 	next int64  // the last position read
+	// stuck counts the failures in a row to read after stuckAt.
+	stuck   int
+	stuckAt int64
 }
+
+// maxStuck is how often one place may fail to be read before the file counts
+// as damaged: a bad sector lets everything but its own rows through, and only
+// a salvage gets past it.
+const maxStuck = 3
 
 // Cursor returns the cursor of a consumer in a lane. Two calls with the same
 // arguments return the same one: a new connection calls Rewind. A consumer
@@ -49,7 +57,7 @@ func (c *Cursor) Read(ctx context.Context, n int) ([]Row, error) {
 				continue
 			}
 			if ctx.Err() == nil {
-				c.j.blame(st, err)
+				c.j.blame(st, c.judge(from, err))
 			}
 			return nil, fmt.Errorf("read journal %s, %s lane after %d: %w", st.name, c.key.lane, from, err)
 		}
@@ -57,6 +65,21 @@ func (c *Cursor) Read(ctx context.Context, n int) ([]Row, error) {
 			return rows, nil
 		}
 	}
+}
+
+// judge makes damage of an error that does not go away.
+func (c *Cursor) judge(from int64, err error) error {
+	c.j.mu.Lock()
+	defer c.j.mu.Unlock()
+	if c.stuckAt != from {
+		c.stuck, c.stuckAt = 0, from
+	}
+	c.stuck++
+	if c.stuck < maxStuck {
+		return err
+	}
+	c.stuck = 0
+	return fmt.Errorf("%s lane cannot be read after %d (%w): %w", c.key.lane, from, err, errDamaged)
 }
 
 // window returns what may be read now: committed rows after the last one read.
@@ -89,7 +112,7 @@ func (c *Cursor) took(book uint32, from, end int64, rows []Row, bad []badRow) ([
 	if c.book != book || c.next != from {
 		return nil, false
 	}
-	c.next = end
+	c.next, c.stuck = end, 0
 	m := j.book.mark(c.key)
 	for i := range rows {
 		rows[i].book = book

@@ -448,3 +448,120 @@ func TestNewerSchemaIsLeftAloneAndDoesNotSilenceTheGateway(t *testing.T) {
 		t.Error("the newer file was changed")
 	}
 }
+
+func TestRemovedFileIsRescuedFromTheOpenJournal(t *testing.T) {
+	o := Options{Path: file(t), Consumers: []string{"mqtt"}}
+	r := start(t, o)
+	refs := r.fill(100)
+	epoch := r.Epoch()
+	for _, ext := range []string{"", "-wal", "-shm"} {
+		must(t, os.Remove(o.Path+ext))
+	}
+	eventually(t, "a fresh file", func() bool { return r.Epoch() != epoch })
+	r.mustPut(raise(500))
+	rows, said := r.salvaged()
+	got := 0
+	for _, row := range rows {
+		if refs[row.Ref] != "" {
+			got++
+		}
+	}
+	if got != len(refs) {
+		t.Errorf("%d of %d rows came; %s", got, len(refs), said.Detail)
+	}
+	eventually(t, "no condition", func() bool { return !r.holds(conditionDamaged) })
+	r.stop()
+	if size(t, o.Path) == 0 {
+		t.Error("the fresh file is empty")
+	}
+}
+
+func TestVanishedFileIsWrittenDown(t *testing.T) {
+	for name, hurt := range map[string]func(string) error{
+		"removed": os.Remove,
+		"emptied": func(p string) error { return os.Truncate(p, 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, _, _ := damaged(t, 5, func(p string) { must(t, hurt(p)) })
+			if _, said := r.salvaged(); !strings.Contains(said.Detail, "vanished") {
+				t.Errorf("the event says %q", said.Detail)
+			}
+			if !r.holds(conditionDamaged) {
+				t.Error("no condition")
+			}
+		})
+	}
+}
+
+func TestReadOnlyDiskMeansMemoryAndAWayBack(t *testing.T) {
+	dir := smallDisk(t, "16m")
+	o := Options{Path: filepath.Join(dir, "journal.db"), Consumers: []string{"mqtt"}, RetryEvery: 20 * time.Millisecond}
+	r := start(t, o)
+	backlog := r.mustPut(raise(1)) // nobody has read it yet
+	r.stop()
+	must(t, unix.Mount("none", dir, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	r = start(t, o)
+	c := r.Cursor("mqtt", Alarm)
+	ref, err := r.put(raise(2))
+	if !errors.Is(err, ErrNotDurable) || !r.holds(conditionMemory) {
+		t.Fatalf("on a read-only disk: %v", err)
+	}
+	rows := drain(t, c)
+	if len(rows) != 1 || rows[0].Ref != ref {
+		t.Fatalf("from memory came %v, want %v", rows, ref)
+	}
+	c.Advance(rows[0])
+	must(t, unix.Mount("none", dir, "tmpfs", unix.MS_REMOUNT, ""))
+	eventually(t, "back to the file", func() bool { return r.Stats().Durable })
+	// The row that waited in the file comes, and the other again after it.
+	if rows := drain(t, c); len(rows) != 2 || rows[0].Ref != backlog || rows[1].Ref != ref {
+		t.Errorf("after the return came %v, want %v and %v", rows, backlog, ref)
+	}
+}
+
+func TestInterruptedSalvageLosesNothing(t *testing.T) {
+	o := Options{Path: file(t), Consumers: []string{"mqtt"}}
+	r := start(t, o)
+	refs := r.fill(3000)
+	r.stop()
+	whole := size(t, o.Path)
+	must(t, os.Truncate(o.Path, whole-4096)) // the tree of one lane has a hole, the rest is readable
+	got := make(map[alert.Ref]bool)
+	for round := 0; ; round++ {
+		j, err := Open(Options{Path: o.Path, Consumers: o.Consumers, Ballast: -1})
+		must(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		woken := j.Appended(Alarm)
+		ended := make(chan error, 1)
+		go func() { ended <- j.Run(ctx) }()
+		select { // stop after the first chunk, as a crash would
+		case <-woken:
+		case <-time.After(100 * time.Millisecond):
+		}
+		for _, l := range Lanes() {
+			for _, row := range drain(t, j.Cursor("mqtt", l)) {
+				got[row.Ref] = true
+			}
+		}
+		cancel()
+		must(t, <-ended)
+		left, err := asideFiles(o.Path, damagedInfix)
+		must(t, err)
+		if len(left) == 0 {
+			t.Logf("salvaged in %d rounds", round+1)
+			break
+		}
+		if round > 100 {
+			t.Fatal("the salvage does not come to an end")
+		}
+	}
+	missing := 0
+	for ref := range refs {
+		if !got[ref] {
+			missing++
+		}
+	}
+	if missing > 32 { // a page of 4 KiB holds no more
+		t.Errorf("%d of %d rows are missing, one page was cut off", missing, len(refs))
+	}
+}

@@ -91,7 +91,7 @@ func (j *Journal) carry(ctx context.Context, mem *store, h *homecoming) (err err
 	if h.st, err = openStore(ctx, j.opt.Path, false); err != nil {
 		return err
 	}
-	b, _, err := h.st.load(ctx)
+	b, err := h.st.load(ctx)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Journal struct {
 	cursors  map[cursorKey]*Cursor
 	fault    error  // what a reader found, for the writer to mend
 	former   former // where the rows of the last time in memory are now
+	ending   bool   // Run commits what came before, and takes no more
 	closed   bool
 
 	// The fields below belong to the writer, and to Open before it.
@@ -83,7 +84,11 @@ func (j *Journal) openFirst(ctx context.Context) error {
 	if err != nil {
 		return j.goAway(ctx, err)
 	}
+	old := notedEpoch(j.lock)
 	j.adopt(st, b)
+	if b.fresh && old != "" {
+		j.missOld(old)
+	}
 	return nil
 }
 
@@ -106,6 +111,16 @@ func (j *Journal) adopt(st *store, b *book) {
 		b.id = j.books
 	}
 	j.st, j.book = st, b
+	j.chores.identity = nil
+	if info, err := os.Stat(j.opt.Path); err == nil && !st.memory {
+		j.chores.identity = info
+	}
+	if !st.memory && j.lock != nil {
+		// Only a note for the next start; the journal is good without it.
+		if err := noteEpoch(j.lock, b.epoch); err != nil {
+			j.opt.Log.Warn("journal: cannot write the lock file", "error", err)
+		}
+	}
 	for _, c := range j.opt.Consumers {
 		for _, l := range Lanes() {
 			b.mark(cursorKey{c, l})
@@ -130,7 +145,7 @@ func (j *Journal) wakeReaders() {
 func (j *Journal) Append(e alert.Event, done func(alert.Ref, error)) {
 	row, err := newRow(e)
 	j.mu.Lock()
-	if j.closed {
+	if j.closed || j.ending {
 		j.mu.Unlock()
 		if done != nil {
 			done(alert.Ref{}, ErrClosed)
@@ -217,6 +232,9 @@ func (j *Journal) Run(ctx context.Context) error {
 	}
 	stop()
 	j.joinChores()
+	j.mu.Lock()
+	j.ending = true
+	j.mu.Unlock()
 	for j.commitPending() {
 		j.opt.Pulse.Beat()
 	}

@@ -128,7 +128,7 @@ func TestKillNineLosesNoAcknowledgedRow(t *testing.T) {
 		t.Errorf("Verify after %d kills: %+v, %v", rounds, rep, err)
 	}
 	found := make(map[alert.Ref]uint64)
-	must(t, r.Tail(t.Context(), 1<<40, false, func(row Row) error {
+	must(t, r.Tail(t.Context(), 1<<30, false, func(row Row) error {
 		e, err := row.Event()
 		found[row.Ref] = e.Number
 		return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,4 +25,17 @@ func lockFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	return f, nil
+}
+
+// noteEpoch writes the journal's epoch into the lock file, and notedEpoch reads
+// it: so that a start can tell a first one from one whose file has vanished.
+func noteEpoch(lock *os.File, epoch string) error {
+	_, err := lock.WriteAt([]byte(epoch+"\n"), 0)
+	return err
+}
+
+func notedEpoch(lock *os.File) string {
+	var b [17]byte
+	n, _ := lock.ReadAt(b[:], 0) // an empty or unreadable note is no note
+	return strings.TrimSpace(string(b[:n]))
 }

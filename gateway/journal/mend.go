@@ -122,9 +122,9 @@ func (j *Journal) tryFile(ctx context.Context) (*store, *book, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	b, fresh, err := st.load(ctx)
+	b, err := st.load(ctx)
 	if err == nil {
-		err = j.meet(ctx, st, fresh)
+		err = j.meet(ctx, st, b.fresh)
 	}
 	if err != nil {
 		st.close()
@@ -179,7 +179,7 @@ func (j *Journal) goAway(ctx context.Context, cause error) error {
 	st, err := openStore(ctx, "", true)
 	var b *book
 	if err == nil {
-		b, _, err = st.load(ctx)
+		b, err = st.load(ctx)
 	}
 	if err != nil {
 		// The old database stays and fails; events are answered with errors.
