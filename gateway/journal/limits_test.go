@@ -283,3 +283,48 @@ func TestExportAndCursors(t *testing.T) {
 		t.Errorf("Cursors: %+v, %v: want one, six rows behind, the fifth next", list, err)
 	}
 }
+
+// TestFailedCommitIsLookedUp: a commit that failed is made again; one that
+// failed and happened all the same is not. Either way the event stands once,
+// under one name.
+func TestFailedCommitIsLookedUp(t *testing.T) {
+	for name, happened := range map[string]bool{"failed": false, "failed but happened": true} {
+		t.Run(name, func(t *testing.T) {
+			o := Options{Path: file(t), Consumers: []string{"mqtt"}, Ballast: -1}
+			j, err := Open(o)
+			must(t, err)
+			told := 0
+			j.st.lie = func(committed bool) error {
+				if committed == happened && told == 0 {
+					told++
+					return errors.New("the disk did not say")
+				}
+				return nil
+			}
+			var refs []alert.Ref
+			for n := uint64(1); n <= 3; n++ {
+				j.Append(raise(n), func(r alert.Ref, err error) {
+					if err != nil {
+						t.Errorf("event %d: %v", n, err)
+					}
+					refs = append(refs, r)
+				})
+			}
+			for j.commitPending() {
+			}
+			if told != 1 {
+				t.Fatal("the fault never came")
+			}
+			rows := drain(t, j.Cursor("mqtt", Alarm))
+			if len(rows) != 3 || len(refs) != 3 {
+				t.Fatalf("%d rows and %d answers, want 3 of each", len(rows), len(refs))
+			}
+			for i, r := range rows {
+				if r.Ref != refs[i] || r.Ref.Seq != uint64(i+1) {
+					t.Errorf("row %d is %v, acknowledged as %v", i, r.Ref, refs[i])
+				}
+			}
+			must(t, j.Close())
+		})
+	}
+}

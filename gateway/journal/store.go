@@ -33,6 +33,10 @@ type store struct {
 	// a connection that was taken out of its pool, and SQLite keeps a connection
 	// with its locks until the last of them is closed.
 	prepared []*sql.Stmt
+
+	// lie, where a test sets it, is asked before and after each commit whether
+	// to report an error: no real disk fails on command in between.
+	lie func(committed bool) error
 }
 
 type statements struct {
@@ -186,8 +190,14 @@ func (st *store) transact(f func() error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	err := f()
+	if err == nil && st.lie != nil {
+		err = st.lie(false)
+	}
 	if err == nil {
 		if _, err = st.stmt.commit.ExecContext(ctx); err == nil {
+			if st.lie != nil {
+				return st.lie(true)
+			}
 			return nil
 		}
 		err = fmt.Errorf("commit: %w", err)
