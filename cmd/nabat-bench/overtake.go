@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"nabat/gateway/alert"
+	"nabat/gateway/clock"
+)
+
+// measureOvertake compares how long an alarm takes to a subscriber while a long
+// queue drains with how long it takes when nothing waits.
+func measureOvertake(ctx context.Context, b *bench) (s section, err error) {
+	br, err := startBroker(ctx, b)
+	if err != nil {
+		return s, err
+	}
+	defer br.stop()
+	longDir, err := b.longQueue(ctx)
+	if err != nil {
+		return s, err
+	}
+	emptyDir, err := b.emptyQueue(ctx, 0)
+	if err != nil {
+		return s, err
+	}
+	idle, err := b.newLine(ctx, br, emptyDir, "idle")
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, idle.stop()) }()
+	busy, err := b.newLine(ctx, br, longDir, "busy")
+	if err != nil {
+		return s, err
+	}
+	defer func() { err = errors.Join(err, busy.stop()) }()
+
+	lowest := int64(b.size.queued)
+	err = turns(ctx, storms, 1, func(ctx context.Context, _ bool) error {
+		return idle.storm(ctx, b.size)
+	}, func(ctx context.Context, _ bool) error {
+		// The queue of every turn is at least as long as the target says.
+		if missing := int64(b.size.queued) - busy.st.depth(); missing > 0 {
+			if err := busy.st.fill(ctx, int(missing), func(int) alert.Event { return busy.maker.routine() }, nil); err != nil {
+				return err
+			}
+		}
+		if err := busy.storm(ctx, b.size); err != nil {
+			return err
+		}
+		depth := busy.st.depth()
+		b.say("  %d rows still wait after a turn; alarms p99 %s", depth, nice(quantile(busy.whole.turns[len(busy.whole.turns)-1], 0.99)))
+		lowest = min(lowest, depth)
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	if lowest == 0 {
+		return s, fmt.Errorf("the queue ran empty, so the alarms overtook nothing: %w", errWrong)
+	}
+	return section{
+		title: "A new alarm behind a backlog",
+		lines: []line{
+			atMost(fmt.Sprintf("a new alarm behind a backlog of %d that drains, against an empty queue", b.size.queued), 2, 0.99, &busy.whole, &idle.whole),
+		},
+		how: []string{
+			fmt.Sprintf("%d alarms, one every %s, each from its append (which includes its commit) to the handler of a subscriber of everything, while the link drains a queue of %d routine rows as fast as it can. "+
+				"%d turns of %s; before each the queue is filled up again, so that it is never shorter than %d rows. The floor is the same with an empty queue, broker and subscriber being the same.",
+				busy.whole.count(), b.size.every, b.size.queued, storms, b.size.storm, lowest),
+		},
+		also: []string{
+			fmt.Sprintf("p50: %s against %s.", nice(busy.whole.at(0.5)), nice(idle.whole.at(0.5))),
+			fmt.Sprintf("p99 of the parts, backlog against empty: until committed %s / %s; until the link has read the row %s / %s; from there to the subscriber %s / %s.",
+				nice(busy.committed.at(0.99)), nice(idle.committed.at(0.99)), nice(busy.reading.at(0.99)), nice(idle.reading.at(0.99)), nice(busy.travel.at(0.99)), nice(idle.travel.at(0.99))),
+			fmt.Sprintf("every alarm came, in order; %d events came a second time, with the same id, because the link was stopped between the turns with up to %d in flight.", busy.got.twice, window),
+		},
+		hidden: []string{
+			fmt.Sprintf("a broker and a subscriber of their own: journal, link, broker and subscriber share %s here, and all of them are busy with the backlog; "+
+				"the alarm also travels behind up to %d routine events in flight.", "the processors of one machine", window),
+		},
+	}, nil
+}
+
+// storms is how many turns of alarms each queue gets.
+const storms = 8
+
+// gatewayLine is a journal whose alarms are followed to a subscriber.
+type gatewayLine struct {
+	st    *store
+	br    *broker
+	name  string
+	maker *maker
+	got   *arrivals
+
+	whole, committed, reading, travel samples
+}
+
+func (b *bench) newLine(ctx context.Context, br *broker, dir, name string) (*gatewayLine, error) {
+	clk, err := clock.NewSystem()
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStore(ctx, dir, clk.Now)
+	if err != nil {
+		return nil, err
+	}
+	got, err := listen(br, name)
+	if err != nil {
+		return nil, errors.Join(err, st.stop())
+	}
+	return &gatewayLine{st: st, br: br, name: name, maker: &maker{now: clk.Now, numbering: st.Epoch()}, got: got}, nil
+}
+
+func (g *gatewayLine) stop() error {
+	g.got.stop()
+	return g.st.stop()
+}
+
+// alarmTrip is one alarm on its way.
+type alarmTrip struct {
+	begun time.Time
+	answer
+}
+
+// storm lets the link run, sends an alarm at every beat, and waits until all
+// came.
+func (g *gatewayLine) storm(ctx context.Context, size sizes) (err error) {
+	for _, s := range []*samples{&g.whole, &g.committed, &g.reading, &g.travel} {
+		s.begin(true)
+	}
+	count := int(size.storm / size.every)
+	reads := make(chan time.Time, count+1)
+	l, err := openLink(ctx, g.st, g.br, g.name, nil, func(at time.Time) { reads <- at })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.stop()) }()
+	// The storm begins when the link is up: an alarm that is there and back.
+	if err := g.one(ctx); err != nil {
+		return err
+	}
+	<-reads
+	answers := make(chan alarmTrip, count)
+	beat := time.NewTicker(size.every)
+	defer beat.Stop()
+	for range count {
+		select {
+		case <-beat.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		begun := time.Now()
+		g.st.Append(g.maker.alarm(), func(ref alert.Ref, err error) { answers <- alarmTrip{begun, answer{ref, time.Now(), err}} })
+	}
+	trips := make([]alarmTrip, 0, count)
+	for range count {
+		select {
+		case t := <-answers:
+			if t.err != nil {
+				return fmt.Errorf("append: %w", t.err)
+			}
+			trips = append(trips, t)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for _, t := range trips {
+		if err := g.arrived(ctx, t.ref.Seq); err != nil {
+			return err
+		}
+	}
+	return g.measure(trips, reads)
+}
+
+// one sends one alarm and waits until it came.
+func (g *gatewayLine) one(ctx context.Context) error {
+	answers := make(chan answer, 1)
+	g.st.Append(g.maker.alarm(), func(ref alert.Ref, err error) { answers <- answer{ref, time.Now(), err} })
+	select {
+	case a := <-answers:
+		if a.err != nil {
+			return fmt.Errorf("append: %w", a.err)
+		}
+		return g.arrived(ctx, a.ref.Seq)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g *gatewayLine) arrived(ctx context.Context, seq uint64) error {
+	return untilTrue(ctx, silence, fmt.Sprintf("alarm %d arrives", seq), func() bool { _, ok := g.got.alarm(seq); return ok })
+}
+
+// measure takes the times of the trips apart. One read may give several rows:
+// the first read after a commit is the one that gave it.
+func (g *gatewayLine) measure(trips []alarmTrip, reads <-chan time.Time) error {
+	var read []time.Time
+	for range len(reads) {
+		read = append(read, <-reads)
+	}
+	for _, t := range trips {
+		at, _ := g.got.alarm(t.ref.Seq)
+		g.whole.add(at.Sub(t.begun))
+		g.committed.add(t.at.Sub(t.begun))
+		for len(read) > 1 && read[0].Before(t.at) {
+			read = read[1:]
+		}
+		if len(read) > 0 {
+			g.reading.add(max(read[0].Sub(t.at), 0))
+			g.travel.add(at.Sub(read[0]))
+		}
+	}
+	g.got.mu.Lock()
+	defer g.got.mu.Unlock()
+	// A link that is stopped may send again what it had in flight.
+	if g.got.twice > len(g.whole.turns)*window || g.got.disorder > 0 || g.got.strange > 0 {
+		return fmt.Errorf("%d doubled, %d out of order in their lane, %d unreadable: %w", g.got.twice, g.got.disorder, g.got.strange, errWrong)
+	}
+	return nil
+}
