@@ -1,3 +1,5 @@
+//go:build browser
+
 package web
 
 import (
@@ -143,7 +145,7 @@ const (
 	lobbyStale = `!document.getElementById("stale").hidden`
 )
 
-func TestLobbyInChromium(t *testing.T) {
+func TestBrowserLobby(t *testing.T) {
 	b := newBrowser(t)
 	h := newHouse()
 	g := &gateway{t: t}
@@ -171,8 +173,18 @@ func TestLobbyInChromium(t *testing.T) {
 			t.Errorf("the page holds %q of a quiet alert", word)
 		}
 	}
-	// Everything that is said is on the glass.
-	p.eventually(`[...document.querySelectorAll(".words *, .band *")].every((e) => { const r = e.getBoundingClientRect(); return r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight; })`, time.Second)
+	// Everything that is said is on the glass, and large: 40 mm capitals, for
+	// 10 m, are letters of about 80 pixels on a screen 0.54 m high.
+	legible := func(pixels string) {
+		t.Helper()
+		p.eventually(`[...document.querySelectorAll(".words *, .band *")].every((e) => { const r = e.getBoundingClientRect(); return r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight; })`, 5*time.Second)
+		p.eventually(`[...document.querySelectorAll(".main h1")].every((e) => parseFloat(getComputedStyle(e).fontSize) >= `+pixels+`)`, 5*time.Second)
+	}
+	legible("150")
+	h.press(raise{kind: alert.Intruder, place: "room-204", level: alert.LevelEmergency})
+	h.press(raise{kind: alert.Medical, place: "gym", level: alert.LevelEmergency})
+	p.eventually(`document.querySelectorAll(".card").length === 3`, 5*time.Second)
+	legible("80")
 	p.clean(origin)
 
 	died := time.Now()
@@ -200,7 +212,7 @@ func TestLobbyInChromium(t *testing.T) {
 	p.clean(origin, "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
 }
 
-func TestIdleLobbyBehindASilentlyCutCableClaimsNothing(t *testing.T) {
+func TestBrowserIdleLobbyBehindACutCableClaimsNothing(t *testing.T) {
 	b := newBrowser(t)
 	h := newHouse()
 	g := &gateway{t: t}
@@ -224,7 +236,7 @@ func TestIdleLobbyBehindASilentlyCutCableClaimsNothing(t *testing.T) {
 	p.eventually(`document.querySelectorAll(".card").length === 1 && !(`+lobbyStale+`)`, 15*time.Second)
 }
 
-func TestConsoleInChromium(t *testing.T) {
+func TestBrowserConsole(t *testing.T) {
 	b := newBrowser(t)
 	h := newHouse()
 	quiet := h.press(raise{kind: alert.Bullying, place: "secret", level: alert.LevelHelp, truth: alert.TruthSaved, ago: 2 * time.Minute})
@@ -290,7 +302,7 @@ func TestConsoleInChromium(t *testing.T) {
 	p.clean(origin, "status of 403", "status of 429", "status of 503")
 }
 
-func TestConsoleEndsWithItsSession(t *testing.T) {
+func TestBrowserConsoleEndsWithItsSession(t *testing.T) {
 	b := newBrowser(t)
 	s := newTestServer(t, newHouse(), nil)
 	srv := serve(t, s)
@@ -304,7 +316,7 @@ func TestConsoleEndsWithItsSession(t *testing.T) {
 	p.eventually(`document.querySelector('input[name="pin"]')`, 10*time.Second)
 }
 
-func TestWallInChromium(t *testing.T) {
+func TestBrowserWall(t *testing.T) {
 	b := newBrowser(t)
 	w := newTestWall()
 	s := newTestServer(t, newHouse(), func(o *Options) { o.Wall = w })
@@ -355,7 +367,7 @@ func TestWallInChromium(t *testing.T) {
 }
 
 // The page counts as the gateway does.
-func TestPluralsInChromium(t *testing.T) {
+func TestBrowserPlurals(t *testing.T) {
 	b := newBrowser(t)
 	s := newTestServer(t, newHouse(), nil)
 	srv := serve(t, s)
@@ -378,7 +390,7 @@ func TestPluralsInChromium(t *testing.T) {
 
 // The policy is not only sent, it holds: an inline script, a foreign picture
 // and an inline style are refused by a real browser.
-func TestThePolicyHoldsInChromium(t *testing.T) {
+func TestBrowserPolicyHolds(t *testing.T) {
 	b := newBrowser(t)
 	s := newTestServer(t, newHouse(), nil)
 	mux := http.NewServeMux()

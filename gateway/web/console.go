@@ -97,7 +97,7 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		Place: s.placePath(lang, a.Place), Point: a.Last.Point, Held: a.Last.Gesture == alert.Hold,
 		First: moment(now, a.First.At), Last: moment(now, a.Last.At),
 		Clock: a.First.At.Wall.Local().Format("15:04:05"), Sure: a.First.At.Synced,
-		Truth: truth, Chain: chain(a, truth),
+		Truth: truth, Chain: chain(a, truth, s.durable()),
 		Means: s.words[lang].Get("chain." + truth.String() + ".means"),
 	}
 	if slices.ContainsFunc(c.Chain, func(st chainStep) bool { return st.State == "unknown" }) {
@@ -114,22 +114,28 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 }
 
 // chain says of each truth whether it is so. A person on site may accept an
-// alert that never left the building; then nothing is claimed about dispatch.
-func chain(a alert.Alert, truth alert.Truth) []chainStep {
+// alert that never left the building, or the disk: the truth "accepted" stands
+// for none of those before it, so only what is proven otherwise is claimed.
+func chain(a alert.Alert, truth alert.Truth, durable bool) []chainStep {
 	steps := make([]chainStep, 0, alert.TruthAccepted+1)
 	for t := alert.TruthRaised; t <= alert.TruthAccepted; t++ {
 		state := "open"
 		switch {
 		case t > truth:
-		case truth == alert.TruthAccepted && (t == alert.TruthSent || t == alert.TruthReceived) && !a.Covers(a.Received):
-			state = "unknown"
-		default:
+		case t == alert.TruthRaised || t == alert.TruthAccepted || truth != alert.TruthAccepted || a.Covers(a.Received):
 			state = "done"
+		case t == alert.TruthSaved && durable:
+			state = "done"
+		default:
+			state = "unknown"
 		}
 		steps = append(steps, chainStep{Step: t.String(), State: state})
 	}
 	return steps
 }
+
+// durable reports whether events reach the disk, as far as is known.
+func (s *Server) durable() bool { return s.opt.Stats != nil && s.opt.Stats().Journal.Durable }
 
 // whoName returns who made a mark: a role in words, or what dispatch said.
 func (s *Server) whoName(lang alert.Language, m alert.Mark) string {
@@ -146,8 +152,20 @@ func (s *Server) whoName(lang alert.Language, m alert.Mark) string {
 
 func (s *Server) consolePoints(lang alert.Language, view *alert.View) []consolePoint {
 	points := make([]consolePoint, 0, len(s.opt.Site.Buttons)+len(s.opt.Site.Lamps))
+	faults := make(map[string]string)
+	for _, c := range s.opt.Health.List() {
+		if id, ok := strings.CutPrefix(c.Name, "lamp-fault:"); ok {
+			faults[id] = c.Detail
+		}
+	}
 	add := func(id, kind, place string) {
 		p := consolePoint{ID: id, Type: kind, Place: s.placePath(lang, alert.Location{ID: place})}
+		if kind == "lamp" { // nobody reads a lamp; its driver reports when it does not follow
+			p.Read, p.Armed = true, true
+			if detail, ok := faults[id]; ok {
+				p.Armed, p.Fault, p.Detail = false, "lamp", detail
+			}
+		}
 		if st, ok := view.Points[id]; ok {
 			p.Read, p.Armed, p.Active, p.Fault, p.Detail = true, st.Armed, st.Active, st.Fault, st.Detail
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -254,6 +255,65 @@ func TestAClearThatWasNotWrittenSaysSo(t *testing.T) {
 	}
 	if len(h.View().State.Open()) != 1 {
 		t.Error("the alert was closed")
+	}
+}
+
+func TestADecisionInMemoryOnlySaysSo(t *testing.T) {
+	h := newHouse()
+	s := newTestServer(t, h, func(o *Options) { o.Desk = memoryDesk{h} })
+	a := h.press(raise{kind: alert.Fire, place: "gym", level: alert.LevelEmergency})
+	w := ask(s, http.MethodPost, "/api/v1/alerts/"+a.ID+"/clear", decideBody(a.Last.Number, alert.Resolved), staffOf(t, s, "duty"))
+	var said decided
+	if err := json.Unmarshal(w.Body.Bytes(), &said); err != nil || w.Code != http.StatusOK || said.Open || !said.Memory {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// memoryDesk decides without a disk.
+type memoryDesk struct{ *house }
+
+func (d memoryDesk) Clear(ctx context.Context, x alert.Decision) error {
+	return errors.Join(d.house.Clear(ctx, x), fmt.Errorf("%w", alert.ErrNotDurable))
+}
+
+// The desk refuses the slower of two people whose clears met at the disk.
+func TestTheSlowerOfTwoPeopleHearsWhoWasFaster(t *testing.T) {
+	h := newHouse()
+	s := newTestServer(t, h, func(o *Options) { o.Desk = overtakenDesk{h} })
+	a := h.press(raise{kind: alert.Fire, place: "gym", level: alert.LevelEmergency})
+	w := ask(s, http.MethodPost, "/api/v1/alerts/"+a.ID+"/clear", decideBody(a.Last.Number, alert.Resolved), staffOf(t, s, "duty"))
+	if w.Code != http.StatusConflict || !strings.Contains(w.Body.String(), "Руководитель") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+type overtakenDesk struct{ *house }
+
+func (d overtakenDesk) Clear(ctx context.Context, x alert.Decision) error {
+	x.Who = "head"
+	return errors.Join(d.house.Clear(ctx, x), errors.New("no such open alert"))
+}
+
+func TestALampThatDoesNotFollowIsAFault(t *testing.T) {
+	h := newHouse()
+	h.change(func(v *alert.View) {
+		for _, l := range testSite().Lamps {
+			delete(v.Points, l.ID) // as the engine does: nobody reads a lamp
+		}
+	})
+	s := newTestServer(t, h, nil)
+	s.opt.Health.Set("lamp-fault:lamp-gym", "lamp lamp-gym does not follow: no such device")
+	state := s.consoleNow(alert.English, h.now())
+	if p := state.Points[0]; p.ID != "lamp-gym" || p.Armed || p.Fault == "" {
+		t.Errorf("first point %+v", p)
+	}
+	for _, p := range state.Points[1:] {
+		if !p.Armed || p.Fault != "" {
+			t.Errorf("point %+v", p)
+		}
+	}
+	if c := state.Conditions[0]; c.Title != "A lamp does not follow: Gym (lamp-gym)" || !strings.Contains(c.Remedy, "Check the lamp") {
+		t.Errorf("condition %+v", c)
 	}
 }
 

@@ -71,6 +71,9 @@ type decided struct {
 	Open bool `json:"open"`
 	// Newer says that there was such a press.
 	Newer bool `json:"newer"`
+	// Memory says that the decision holds but is not on disk: a power cut
+	// would undo it.
+	Memory bool `json:"memory"`
 }
 
 // decide answers 200 only after the decision was committed.
@@ -116,22 +119,28 @@ func (s *Server) decide(w http.ResponseWriter, r *http.Request, clear bool) {
 	err = do(ctx, alert.Decision{
 		Alert: a.ID, Number: d.Number, Outcome: d.Outcome, Origin: "console", Who: session.Role, Why: d.Why,
 	})
+	after, _ := s.opt.Source.View().State.Alert(a.Key)
+	inMemory := errors.Is(err, alert.ErrNotDurable)
 	switch {
+	case err == nil || inMemory:
+	case clear && after.Cleared.Number >= d.Number:
+		// Somebody else was faster by less than the disk takes.
+		s.alreadyCleared(w, r, after)
+		return
 	case errors.Is(err, context.DeadlineExceeded):
 		s.counters.notSaved.Add(1)
 		s.log.Warn("decision not confirmed in time", "alert", a.ID, "clear", clear, "error", err)
 		s.fail(w, http.StatusGatewayTimeout, "unsure")
 		return
-	case err != nil:
+	default:
 		s.counters.notSaved.Add(1)
 		s.log.Warn("decision not saved", "alert", a.ID, "clear", clear, "error", err)
 		s.fail(w, http.StatusServiceUnavailable, "not-saved")
 		return
 	}
 	count.Add(1)
-	after, _ := s.opt.Source.View().State.Alert(a.Key)
 	newer := after.Last.Number > d.Number
-	s.answer(w, http.StatusOK, decided{Open: !clear || newer, Newer: newer})
+	s.answer(w, http.StatusOK, decided{Open: !clear || newer, Newer: newer, Memory: inMemory})
 }
 
 // alreadyCleared tells the second of two people who was first.

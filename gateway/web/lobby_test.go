@@ -142,7 +142,7 @@ type sseEvent struct {
 }
 
 // listen reads a stream until ctx ends.
-func listen(t *testing.T, ctx context.Context, client *http.Client, url, last string) <-chan sseEvent {
+func listen(ctx context.Context, t *testing.T, client *http.Client, url, last string) <-chan sseEvent {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -215,7 +215,7 @@ func TestLobbyStreamIsSilentAboutQuietAlertsAndResumes(t *testing.T) {
 	srv := serve(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	events := listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", "")
+	events := listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", "")
 	first := next(t, events, 5*time.Second)
 	if first.name != "state" || !strings.HasPrefix(first.id, s.session+"-") || string(first.data.State) != `{"cards":[]}` {
 		t.Fatalf("first event %+v", first)
@@ -234,22 +234,22 @@ func TestLobbyStreamIsSilentAboutQuietAlertsAndResumes(t *testing.T) {
 		t.Fatalf("event %+v", loud)
 	}
 	// Back with the same id: nothing was missed, so nothing is repeated.
-	again := listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", loud.id)
+	again := listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", loud.id)
 	if e := next(t, again, 5*time.Second); e.name != "beat" {
 		t.Errorf("a resumed stream begins with %q", e.name)
 	}
 	// The same by the parameter, because a page may have to open a new stream.
-	again = listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby&last_event_id="+loud.id, "")
+	again = listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby&last_event_id="+loud.id, "")
 	if e := next(t, again, 5*time.Second); e.name != "beat" {
 		t.Errorf("a resumed stream begins with %q", e.name)
 	}
 	// Back with an older id, or after a restart of the gateway: all of it.
-	again = listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", first.id)
+	again = listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", first.id)
 	if e := next(t, again, 5*time.Second); e.name != "state" || e.id != loud.id {
 		t.Errorf("after an older id: %+v", e)
 	}
 	restarted := serve(t, newTestServer(t, h, nil))
-	again = listen(t, ctx, restarted.Client(), restarted.URL+"/api/v1/events?audience=lobby", loud.id)
+	again = listen(ctx, t, restarted.Client(), restarted.URL+"/api/v1/events?audience=lobby", loud.id)
 	if e := next(t, again, 5*time.Second); e.name != "state" {
 		t.Errorf("after a restart: %+v", e)
 	}

@@ -134,7 +134,7 @@ func TestServeEndsWithItsContextThoughStreamsAreOpen(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(ctx, ln) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	events := listen(t, t.Context(), client, "http://"+ln.Addr().String()+"/api/v1/events", "")
+	events := listen(t.Context(), t, client, "http://"+ln.Addr().String()+"/api/v1/events", "")
 	// The stream outlives the server's time-outs for requests.
 	for range 3 {
 		next(t, events, 5*time.Second)

@@ -1,7 +1,10 @@
+//go:build browser
+
 package web
 
 import (
 	"bytes"
+	"flag"
 	"image/png"
 	"os"
 	"path/filepath"
@@ -13,15 +16,23 @@ import (
 	"nabat/gateway/alert"
 )
 
+var (
+	shots    = flag.String("shots", "", "directory to keep the README's pictures in")
+	allShots = flag.Bool("all-shots", false, "keep the other pictures too")
+)
+
 // maxPicture keeps the README light.
 const maxPicture = 300 << 10
 
-// TestScreenshots takes the pictures that the README shows, and more for
-// people to look at. NABAT_SCREENSHOTS=DIR keeps them; docs/img has three.
-func TestScreenshots(t *testing.T) {
-	dir := os.Getenv("NABAT_SCREENSHOTS")
+// TestBrowserScreenshots takes the pictures that the README shows, and more for
+// people to look at. -shots DIR keeps those of the README.
+func TestBrowserScreenshots(t *testing.T) {
+	dir := *shots
 	if dir == "" {
 		dir = t.TempDir()
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
 	}
 	b := newBrowser(t)
 	h := newHouse()
@@ -40,6 +51,9 @@ func TestScreenshots(t *testing.T) {
 		if len(body) > maxPicture {
 			t.Errorf("%s takes %d KiB, want at most %d", name, len(body)>>10, maxPicture>>10)
 		}
+		if forReadme := name == "lobby.png" || name == "console.png" || name == "wall.png"; !forReadme && !*allShots {
+			return
+		}
 		if err := os.WriteFile(filepath.Join(dir, name), body, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -50,6 +64,15 @@ func TestScreenshots(t *testing.T) {
 	lobby.open(srv.URL + "/lobby")
 	lobby.eventually(`!document.getElementById("idle").hidden`, 10*time.Second)
 	shoot(lobby, "lobby-idle.png")
+	crowd := newHouse()
+	for _, place := range []string{"room-204", "gym", "canteen", "entrance", "room-207"} {
+		crowd.press(raise{kind: alert.Stranger, place: place, level: alert.LevelEmergency})
+	}
+	lobby.open(serve(t, newTestServer(t, crowd, nil)).URL + "/lobby")
+	lobby.eventually(cards("1"), 10*time.Second)
+	shoot(lobby, "lobby-places.png")
+	lobby.open(srv.URL + "/lobby")
+	lobby.eventually(`!document.getElementById("idle").hidden`, 10*time.Second)
 	intruder := h.press(raise{kind: alert.Intruder, place: "room-204", level: alert.LevelEmergency, ago: 95 * time.Second, hold: true, truth: alert.TruthReceived})
 	lobby.eventually(cards("1"), 5*time.Second)
 	shoot(lobby, "lobby.png")
@@ -58,7 +81,7 @@ func TestScreenshots(t *testing.T) {
 	shoot(lobby, "lobby-two.png")
 	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency, ago: 9 * time.Second, truth: alert.TruthSaved})
 	h.press(raise{kind: alert.Fire, place: "room-207", level: alert.LevelEmergency, ago: 3 * time.Second, truth: alert.TruthSaved})
-	lobby.eventually(cards("3"), 5*time.Second)
+	lobby.eventually(cards("3")+` && document.body.innerText.includes("Кабинет 207")`, 5*time.Second)
 	shoot(lobby, "lobby-three.png")
 	h.press(raise{kind: alert.Stranger, place: "entrance", level: alert.LevelEmergency})
 	h.press(raise{kind: alert.MissingChild, place: "gym", level: alert.LevelEmergency})

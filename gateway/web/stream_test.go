@@ -149,7 +149,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	srv := serve(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	for range maxPerAddress {
-		listen(t, ctx, srv.Client(), srv.URL+"/api/v1/events", "")
+		listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events", "")
 	}
 	answer, err := srv.Client().Get(srv.URL + "/api/v1/events")
 	if err != nil {

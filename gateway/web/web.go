@@ -35,9 +35,10 @@ type Source interface {
 }
 
 // Desk takes the decisions of people. Both methods return nil only after the
-// decision was committed to the journal, and an error when it was not; a
-// decision that was not committed has no effect on a Clear. They are called
-// from many goroutines and must respect ctx.
+// decision was committed to the journal; an error that wraps
+// alert.ErrNotDurable when it holds but is in memory only; the context's error
+// when that is not known in time; and any other error when a Clear has no
+// effect. They are called from many goroutines and must respect ctx.
 type Desk interface {
 	Acknowledge(ctx context.Context, d alert.Decision) error
 	Clear(ctx context.Context, d alert.Decision) error

@@ -84,13 +84,14 @@ function pointRow(p) {
   const [room, ...where] = place(p.place);
   const seen = make("span", { class: "told" });
   seen.tell = () => {
-    seen.textContent = proven[p.id] === undefined ? texts.get("point.unproven") : texts.fill("point.proven", { ago: age(proven[p.id]) });
+    if (proven[p.id] !== undefined) seen.textContent = " · " + texts.fill("point.proven", { ago: age(proven[p.id]) });
+    else seen.textContent = p.type === "lamp" ? "" : " · " + texts.get("point.unproven");
   };
   seen.tell();
   return make("li", { class: "point " + look, title: p.detail || null },
     make("span", { class: "point-dot", "aria-hidden": "true" }),
     make("div", {}, make("strong", {}, room), make("span", { class: "dim" }, (where.length ? " " + where.join(", ") : "")),
-      make("p", { class: "dim" }, texts.get("point." + p.type) + " " + p.id + " · ", seen)),
+      make("p", { class: "dim" }, texts.get("point." + p.type) + " " + p.id, seen)),
     make("span", { class: "point-state" }, label));
 }
 

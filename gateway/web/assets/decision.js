@@ -66,6 +66,7 @@ export class Decision {
       });
       const said = await answer.json();
       if (!answer.ok) this.say(this.texts.fill("error." + said.error, said));
+      else if (said.memory) this.say(this.texts.get("dialog.done.memory"));
       else if (said.newer) this.say(this.texts.get("dialog.done.newer"));
       else this.dialog.close();
     } catch (mistake) {

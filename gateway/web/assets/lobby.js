@@ -73,10 +73,11 @@ function fit() {
 }
 
 const wide = (box) => box.scrollWidth > box.clientWidth + 1;
-// scrollHeight would count the empty part of the letters' boxes too.
+// scrollHeight would count the empty part of the letters' boxes too, which may
+// stick out by a few per cent.
 function tall(column) {
   const first = column.firstElementChild, last = column.lastElementChild;
-  return last.offsetTop + last.offsetHeight - first.offsetTop > column.clientHeight + 1;
+  return last.offsetTop + last.offsetHeight - first.offsetTop > column.clientHeight * 1.04 + 1;
 }
 
 function shrink(element, property, over) {
