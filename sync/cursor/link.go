@@ -11,11 +11,12 @@ import (
 type Verdict uint8
 
 const (
-	// Done: the far end has the row. The cursor may pass it.
+	// Done says that the far end has the row. The cursor may pass it.
 	Done Verdict = iota + 1
-	// Later: it may or may not have arrived; send it again, with all after it.
+	// Later says that the row may or may not have arrived: it is sent again,
+	// with all after it.
 	Later
-	// Never: the far end refuses this row for good. It is parked.
+	// Never says that the far end refuses this row for good. It is parked.
 	Never
 )
 
@@ -65,10 +66,12 @@ type answered struct {
 	err     error
 }
 
+// Done implements Delivery.
 func (a answered) Done() <-chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
 }
 
+// Verdict implements Delivery.
 func (a answered) Verdict() (Verdict, error) { return a.verdict, a.err }

@@ -162,7 +162,7 @@ func (w *wire) cause() error {
 }
 
 // SetDeadline sets the deadline of reads; writes have their own.
-func (w *wire) SetDeadline(t time.Time) error { return w.Conn.SetReadDeadline(t) }
+func (w *wire) SetDeadline(t time.Time) error { return w.SetReadDeadline(t) }
 
 // SetWriteDeadline does nothing: the client would lift the deadline before the
 // bytes have left.

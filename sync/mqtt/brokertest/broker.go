@@ -100,7 +100,7 @@ func (b *Broker) writePasswords(users map[string]string) {
 		fmt.Fprintf(&text, "%s:%s\n", user, password)
 	}
 	b.write("passwords", text.String())
-	if out, err := exec.Command("mosquitto_passwd", "-U", b.path("passwords")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(b.tb.Context(), "mosquitto_passwd", "-U", b.path("passwords")).CombinedOutput(); err != nil {
 		b.tb.Fatalf("mosquitto_passwd: %v: %s (run: apt-get install mosquitto)", err, out)
 	}
 }
@@ -138,7 +138,9 @@ func (b *Broker) Restart() {
 	if err != nil {
 		b.tb.Fatal(err)
 	}
-	cmd := exec.Command("mosquitto", "-c", b.path("mosquitto.conf"))
+	// The broker outlives the test's context, which ends before the cleanups:
+	// what stops with the test still wants to say goodbye.
+	cmd := exec.CommandContext(context.Background(), "mosquitto", "-c", b.path("mosquitto.conf"))
 	cmd.Stdout, cmd.Stderr = log, log
 	// A test binary that dies must not leave a broker behind.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
