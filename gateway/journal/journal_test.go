@@ -44,7 +44,13 @@ func start(t *testing.T, o Options) *running {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &running{Journal: j, t: t, health: o.Health}
+	return run(t, j)
+}
+
+// run runs an open journal until the test ends or stop is called.
+func run(t *testing.T, j *Journal) *running {
+	t.Helper()
+	r := &running{Journal: j, t: t, health: j.opt.Health}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- j.Run(ctx) }()

@@ -328,3 +328,60 @@ func TestFailedCommitIsLookedUp(t *testing.T) {
 		})
 	}
 }
+
+// TestUnknownCommitBeforeMemoryIsNotDoubled: the commit happens, reports an
+// error, and the disk is gone before anybody can look. The event is then in
+// memory and in the file; after the return it stands once.
+func TestUnknownCommitBeforeMemoryIsNotDoubled(t *testing.T) {
+	o := Options{Path: file(t), Consumers: []string{"mqtt"}, Ballast: -1, RetryEvery: 20 * time.Millisecond}
+	dir, hidden := filepath.Dir(o.Path), filepath.Dir(o.Path)+".hidden"
+	j, err := Open(o)
+	must(t, err)
+	commits := 0
+	j.st.lie = func(committed bool) error {
+		if committed {
+			commits++
+		}
+		if !committed || commits != 2 {
+			return nil
+		}
+		return errors.Join(os.Rename(dir, hidden), os.WriteFile(dir, nil, 0o600), errors.New("the disk did not say"))
+	}
+	r := run(t, j)
+	first := r.mustPut(raise(1))
+	if _, err := r.put(raise(2)); !errors.Is(err, ErrNotDurable) {
+		t.Fatalf("the second event: %v, want ErrNotDurable", err)
+	}
+	must(t, os.Remove(dir))
+	must(t, os.Rename(hidden, dir))
+	eventually(t, "back to the file", func() bool { return r.Stats().Durable })
+	third := r.mustPut(raise(3))
+	if third.Epoch != first.Epoch || third.Seq != 2 {
+		t.Errorf("after the return comes %v, want number 2 of epoch %s", third, first.Epoch)
+	}
+	var numbers []uint64
+	for _, row := range drain(t, r.Cursor("mqtt", Alarm)) {
+		e, err := row.Event()
+		must(t, err)
+		numbers = append(numbers, e.Number)
+	}
+	if !slices.Equal(numbers, []uint64{1, 2, 3}) {
+		t.Errorf("events %v came, want each once", numbers)
+	}
+}
+
+// TestBadSectorCountsAsDamage: only the judgement is tested; no disk here has
+// a sector that fails on command. What follows from it is tested with damage.
+func TestBadSectorCountsAsDamage(t *testing.T) {
+	r := start(t, Options{Path: file(t), Consumers: []string{"mqtt"}})
+	c := r.Cursor("mqtt", Alarm)
+	failure := errors.New("input/output error")
+	var what []trouble
+	for _, at := range []int64{5, 5, 7, 7, 7} {
+		what = append(what, diagnose(c.judge(at, failure)))
+	}
+	want := []trouble{troubleUnknown, troubleUnknown, troubleUnknown, troubleUnknown, troubleDamaged}
+	if !slices.Equal(what, want) {
+		t.Errorf("failures at 5, 5, 7, 7, 7 count as %v, want %v", what, want)
+	}
+}
