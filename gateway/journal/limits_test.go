@@ -385,3 +385,28 @@ func TestBadSectorCountsAsDamage(t *testing.T) {
 		t.Errorf("failures at 5, 5, 7, 7, 7 count as %v, want %v", what, want)
 	}
 }
+
+// TestGivenUpEventsBecomeOneGap: a loss is written down once it can be, and
+// the attempt does not keep the writer busy until then.
+func TestGivenUpEventsBecomeOneGap(t *testing.T) {
+	j, err := Open(Options{Path: file(t), Consumers: []string{"mqtt"}, Ballast: -1})
+	must(t, err)
+	var told error
+	failure := errors.New("nothing took it")
+	j.giveUp(&batch{items: []item{{event: raise(1), row: Row{Lane: Alarm}, done: func(_ alert.Ref, err error) { told = err }}}}, failure)
+	if !errors.Is(told, failure) {
+		t.Errorf("done got %v", told)
+	}
+	if j.commitPending() {
+		t.Error("the writer goes on at once, for ever if the fault stays")
+	}
+	r := run(t, j)
+	var rows []Row
+	eventually(t, "the gap", func() bool {
+		rows = append(rows, drain(t, r.Cursor("mqtt", Routine))...)
+		return len(rows) > 0
+	})
+	if gap, err := rows[0].Event(); err != nil || gap.Type != alert.JournalGap || gap.Subject != "alarm" || gap.Count != 1 {
+		t.Errorf("the gap is %+v, %v", gap, err)
+	}
+}

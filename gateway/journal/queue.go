@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"time"
 
 	"nabat/gateway/alert"
 )
@@ -27,6 +28,7 @@ type queue struct {
 	parks   []order
 	refused []func()      // each tells one caller
 	lost    [lanes]uint64 // refused since the last gap that was written down
+	hold    time.Time     // no gap is written down before; a loss must not chase its own tail
 }
 
 // refuse remembers to tell a caller that its event is not recorded.
@@ -89,7 +91,7 @@ func (q *queue) take(now func() alert.Stamp) (b *batch, refused []func()) {
 		}))
 	}
 	for l, lost := range q.lost {
-		if lost > 0 {
+		if lost > 0 && !time.Now().Before(q.hold) {
 			q.lost[l] = 0
 			b.items = append(b.items, own(alert.Event{
 				Type: alert.JournalGap, Subject: Lane(l).String(), At: now(), Count: lost,

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"time"
 
 	"nabat/gateway/alert"
 )
@@ -152,8 +153,14 @@ func (j *Journal) giveUp(b *batch, err error) {
 	j.opt.Log.Error("events were not recorded", "count", len(b.items), "error", err)
 	j.mu.Lock()
 	for _, it := range b.items {
+		if it.event.Type == alert.JournalGap && it.event.From == nil {
+			j.queue.lost[Alarm] += lostAlarms(it.event)
+			j.queue.lost[Routine] += it.event.Count - lostAlarms(it.event)
+			continue
+		}
 		j.queue.lost[it.row.Lane]++
 	}
+	j.queue.hold = time.Now().Add(time.Second)
 	j.mu.Unlock()
 	for _, it := range b.items {
 		if it.done != nil {
@@ -163,6 +170,14 @@ func (j *Journal) giveUp(b *batch, err error) {
 	for _, p := range b.parks {
 		p.answer(err)
 	}
+}
+
+// lostAlarms returns how many alarms a gap stands for that names no rows.
+func lostAlarms(gap alert.Event) uint64 {
+	if gap.Subject == Alarm.String() {
+		return gap.Count
+	}
+	return 0
 }
 
 // fold takes one event into the batch's alerts. known is what the alerts'
