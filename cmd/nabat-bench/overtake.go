@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"nabat/gateway/alert"
@@ -73,8 +74,8 @@ func measureOvertake(ctx context.Context, b *bench) (s section, err error) {
 		},
 		also: []string{
 			fmt.Sprintf("p50: %s against %s.", nice(busy.whole.at(0.5)), nice(idle.whole.at(0.5))),
-			fmt.Sprintf("p99 of the parts, backlog against empty: until committed %s / %s; until the link has read the row %s / %s; from there to the subscriber %s / %s.",
-				nice(busy.committed.at(0.99)), nice(idle.committed.at(0.99)), nice(busy.reading.at(0.99)), nice(idle.reading.at(0.99)), nice(busy.travel.at(0.99)), nice(idle.travel.at(0.99))),
+			"p50 of the parts, backlog / empty: " + parts(busy, idle, 0.5),
+			"p99 of the parts, backlog / empty: " + parts(busy, idle, 0.99),
 			fmt.Sprintf("every alarm came, in order; %d events came a second time, with the same id, because the link was stopped between the turns with up to %d in flight.", busy.got.twice, window),
 		},
 		hidden: []string{
@@ -82,6 +83,13 @@ func measureOvertake(ctx context.Context, b *bench) (s section, err error) {
 				"the alarm also travels behind up to %d routine events in flight.", "the processors of one machine", window),
 		},
 	}, nil
+}
+
+// parts says where the time of an alarm goes.
+func parts(busy, idle *gatewayLine, q float64) string {
+	both := func(a, b *samples) string { return nice(a.at(q)) + " / " + nice(b.at(q)) }
+	return fmt.Sprintf("until committed %s; from there until the link has read the row %s; from there until the broker's acknowledgement is back %s, and to the subscriber %s.",
+		both(&busy.committed, &idle.committed), both(&busy.reading, &idle.reading), both(&busy.acked, &idle.acked), both(&busy.travel, &idle.travel))
 }
 
 // storms is how many turns of alarms each queue gets.
@@ -95,7 +103,10 @@ type gatewayLine struct {
 	maker *maker
 	got   *arrivals
 
-	whole, committed, reading, travel samples
+	whole, committed, reading, acked, travel samples
+
+	mu      sync.Mutex // guards ackedAt
+	ackedAt map[uint64]time.Time
 }
 
 func (b *bench) newLine(ctx context.Context, br *broker, dir, name string) (*gatewayLine, error) {
@@ -111,12 +122,26 @@ func (b *bench) newLine(ctx context.Context, br *broker, dir, name string) (*gat
 	if err != nil {
 		return nil, errors.Join(err, st.stop())
 	}
-	return &gatewayLine{st: st, br: br, name: name, maker: &maker{now: clk.Now, numbering: st.Epoch()}, got: got}, nil
+	return &gatewayLine{st: st, br: br, name: name, maker: &maker{now: clk.Now, numbering: st.Epoch()}, got: got, ackedAt: make(map[uint64]time.Time)}, nil
 }
 
 func (g *gatewayLine) stop() error {
 	g.got.stop()
 	return g.st.stop()
+}
+
+// tookAlarm notes when the broker acknowledged an alarm.
+func (g *gatewayLine) tookAlarm(ref alert.Ref) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.ackedAt[ref.Seq] = time.Now()
+}
+
+func (g *gatewayLine) ackOf(seq uint64) (time.Time, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t, ok := g.ackedAt[seq]
+	return t, ok
 }
 
 // alarmTrip is one alarm on its way.
@@ -128,12 +153,12 @@ type alarmTrip struct {
 // storm lets the link run, sends an alarm at every beat, and waits until all
 // came.
 func (g *gatewayLine) storm(ctx context.Context, size sizes) (err error) {
-	for _, s := range []*samples{&g.whole, &g.committed, &g.reading, &g.travel} {
+	for _, s := range []*samples{&g.whole, &g.committed, &g.reading, &g.acked, &g.travel} {
 		s.begin(true)
 	}
 	count := int(size.storm / size.every)
 	reads := make(chan time.Time, count+1)
-	l, err := openLink(ctx, g.st, g.br, g.name, nil, func(at time.Time) { reads <- at })
+	l, err := openLink(ctx, g.st, g.br, g.name, g.tookAlarm, func(at time.Time) { reads <- at })
 	if err != nil {
 		return err
 	}
@@ -171,6 +196,9 @@ func (g *gatewayLine) storm(ctx context.Context, size sizes) (err error) {
 		if err := g.arrived(ctx, t.ref.Seq); err != nil {
 			return err
 		}
+	}
+	if err := untilTrue(ctx, silence, "the last alarm is acknowledged", func() bool { _, ok := g.ackOf(trips[len(trips)-1].ref.Seq); return ok }); err != nil {
+		return err
 	}
 	return g.measure(trips, reads)
 }
@@ -211,6 +239,9 @@ func (g *gatewayLine) measure(trips []alarmTrip, reads <-chan time.Time) error {
 		if len(read) > 0 {
 			g.reading.add(max(read[0].Sub(t.at), 0))
 			g.travel.add(at.Sub(read[0]))
+			if ack, ok := g.ackOf(t.ref.Seq); ok {
+				g.acked.add(ack.Sub(read[0]))
+			}
 		}
 	}
 	g.got.mu.Lock()
