@@ -5,6 +5,7 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -177,7 +178,7 @@ func TestBrowserLobby(t *testing.T) {
 	// 10 m, are letters of about 80 pixels on a screen 0.54 m high.
 	legible := func(pixels string) {
 		t.Helper()
-		p.eventually(`[...document.querySelectorAll(".words *, .band *")].every((e) => { const r = e.getBoundingClientRect(); return r.left >= 0 && r.top >= 0 && r.right <= innerWidth && r.bottom <= innerHeight; })`, 5*time.Second)
+		p.eventually(onTheGlass, 5*time.Second)
 		p.eventually(`[...document.querySelectorAll(".main h1")].every((e) => parseFloat(getComputedStyle(e).fontSize) >= `+pixels+`)`, 5*time.Second)
 	}
 	legible("150")
@@ -210,6 +211,39 @@ func TestBrowserLobby(t *testing.T) {
 	p.eventually(lobbyIdle+` && !(`+lobbyStale+`)`, 15*time.Second)
 	p.eventually(`window.old === undefined && document.documentElement.dataset.assets === "0123456789ab" && `+lobbyIdle, 15*time.Second)
 	p.clean(origin, "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+}
+
+// onTheGlass says that every word is inside its card and the screen.
+const onTheGlass = `[...document.querySelectorAll(".words *, .band *")].filter((e) => e.offsetParent).every((e) => {
+	const r = e.getBoundingClientRect(), c = (e.closest(".card") ?? document.documentElement).getBoundingClientRect(), slack = r.height * 0.05 + 1;
+	return r.left >= c.left - 1 && r.top >= c.top - slack && r.right <= c.right + 1 && r.bottom <= c.bottom + slack;
+})`
+
+func TestBrowserLobbyFitsLongWords(t *testing.T) {
+	b := newBrowser(t)
+	h := newHouse()
+	srv := serve(t, newTestServer(t, h, func(o *Options) {
+		o.Site.Places["gym"] = alert.Place{ID: "gym", Path: []alert.Text{
+			text("Учебно-производственный корпус", "Оқу-өндірістік корпус", "Vocational training building"), text("Цокольный этаж", "Цокольдік қабат", "Basement"),
+			text("Электромонтажная мастерская", "Электр-монтаж шеберханасы", "Electrical installation workshop"),
+		}}
+	}))
+	p := b.tab(t, 1920, 1080)
+	p.open(srv.URL + "/lobby")
+	all := append(alert.Kinds(), "gas")
+	for i, kind := range []alert.Kind{alert.Stranger, alert.Medical, alert.MissingChild, alert.Fire, alert.Technical, all[len(all)-1], alert.Help} {
+		for _, place := range []string{"gym", "room-207", "gym", "entrance"} {
+			h.press(raise{kind: kind, place: place, level: alert.LevelEmergency, status: []alert.Status{alert.Actual, alert.Exercise}[i%2]})
+		}
+		p.eventually(fmt.Sprintf(`document.querySelectorAll(".card").length === %d`, min(i+1, maxCards)), 5*time.Second)
+		for _, size := range [][2]int64{{1920, 1080}, {1080, 1920}, {1280, 720}, {3840, 2160}} {
+			p.run(chromedp.EmulateViewport(size[0], size[1]))
+			t.Logf("%d kinds on %d x %d", i+1, size[0], size[1])
+			p.eventually(onTheGlass, 5*time.Second)
+		}
+	}
+	p.eventually(`document.querySelector(".more")?.innerText.includes("и ещё 1 тревога")`, 5*time.Second)
+	p.clean(srv.URL)
 }
 
 func TestBrowserIdleLobbyBehindACutCableClaimsNothing(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -124,6 +125,19 @@ func TestWall(t *testing.T) {
 	}
 }
 
+func TestStreamsOutliveTheServersTimeOutsForRequests(t *testing.T) {
+	srv := httptest.NewUnstartedServer(newTestServer(t, newHouse(), nil).Handler())
+	srv.Config.ReadTimeout, srv.Config.WriteTimeout = 200*time.Millisecond, 200*time.Millisecond
+	srv.Start()
+	defer srv.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	events := listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events", "")
+	for range 3 { // state, beat, and the beat after 2 s
+		next(t, events, 5*time.Second)
+	}
+}
+
 func TestServeEndsWithItsContextThoughStreamsAreOpen(t *testing.T) {
 	s := newTestServer(t, newHouse(), nil)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -135,10 +149,7 @@ func TestServeEndsWithItsContextThoughStreamsAreOpen(t *testing.T) {
 	go func() { served <- s.Serve(ctx, ln) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	events := listen(t.Context(), t, client, "http://"+ln.Addr().String()+"/api/v1/events", "")
-	// The stream outlives the server's time-outs for requests.
-	for range 3 {
-		next(t, events, 5*time.Second)
-	}
+	next(t, events, 5*time.Second)
 	begun := time.Now()
 	cancel()
 	if err := <-served; err != nil {

@@ -140,6 +140,10 @@ func TestGuessingFromManyAddressesIsBoundedAndDoesNotLockTheStaffOut(t *testing.
 		if !g.Sweep() {
 			t.Error("nobody noticed the guessing")
 		}
+		var locked *LockedError
+		for i := byte(0); !errors.As(g.Try(t.Context(), netip.AddrFrom4([4]byte{172, 16, 0, i}), "000000"), &locked); i++ {
+			locked = nil
+		}
 		if err := g.Try(t.Context(), desk, "480262"); err != nil {
 			t.Errorf("a device that has logged in before is locked out: %v", err)
 		}
@@ -154,24 +158,36 @@ func TestGuessingFromManyAddressesIsBoundedAndDoesNotLockTheStaffOut(t *testing.
 }
 
 func TestParallelTriesCannotOutrunTheLock(t *testing.T) {
-	g := newGate(t)
-	a := netip.MustParseAddr("192.168.1.20")
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	checked := 0
-	for range 100 {
-		group.Go(func() {
-			if err := g.Try(context.Background(), a, "000000"); errors.Is(err, ErrWrongPIN) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(t)
+		a := netip.MustParseAddr("192.168.1.20")
+		for range freeTries - 1 {
+			wrong(t, g, a)
+		}
+		g.turn <- struct{}{} // somebody's PIN is being checked meanwhile
+		var group sync.WaitGroup
+		var mu sync.Mutex
+		checked, busy := 0, 0
+		for range 100 {
+			group.Go(func() {
+				err := g.Try(context.Background(), a, "000000")
 				mu.Lock()
 				defer mu.Unlock()
-				checked++
-			}
-		})
-	}
-	group.Wait()
-	if checked > freeTries {
-		t.Errorf("%d PINs were checked at once, want at most %d", checked, freeTries)
-	}
+				if errors.Is(err, ErrWrongPIN) {
+					checked++
+				}
+				if errors.Is(err, ErrBusy) {
+					busy++
+				}
+			})
+		}
+		synctest.Wait()
+		<-g.turn
+		group.Wait()
+		if checked != 1 || busy != 100-maxWaiting {
+			t.Errorf("%d PINs were checked and %d refused at once, want 1 and %d", checked, busy, 100-maxWaiting)
+		}
+	})
 }
 
 func TestOneIPv6NetworkIsOneAddress(t *testing.T) {
