@@ -72,7 +72,10 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 		Log: log.With("room", "journal"), Health: g.health, Pulse: g.health.Pulse("journal", journalPulse),
 		Now: clk.Now, Keep: time.Duration(c.Journal.KeepDays) * 24 * time.Hour,
 		RoutineCap: noneIsEndless(int64(c.Journal.RoutineCap)), Ballast: noneIsNegative(c.Journal.Ballast),
+		// The engine is made below, from what the journal has recorded; both are
+		// called by the journal's writer only, which does not run before that.
 		OnImport: func(e alert.Event, ref alert.Ref) { g.engine.Imported(e, ref) },
+		OnReturn: func(s alert.State, saved map[alert.Key]alert.Ref) { g.engine.Returned(s, saved) },
 	})
 	if err != nil {
 		return nil, err

@@ -171,6 +171,16 @@ func (s State) Alert(key Key) (a Alert, ok bool) {
 	return a, ok
 }
 
+// Adopt returns s with the alerts of o whose keys s does not know.
+func (s State) Adopt(o State) State {
+	next := State{alerts: maps.Clone(o.alerts)}
+	if next.alerts == nil {
+		next.alerts = make(map[Key]Alert)
+	}
+	maps.Copy(next.alerts, s.alerts)
+	return next
+}
+
 // Find returns the alert with the given id, open or not.
 func (s State) Find(id string) (a Alert, ok bool) {
 	for _, a := range s.alerts {

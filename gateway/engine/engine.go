@@ -179,14 +179,29 @@ func (e *Engine) Record(ev alert.Event) {
 	e.journal.Append(ev, nil)
 }
 
-// Imported folds an event that came into the journal's file later than it
-// happened: salvaged from a damaged file, or moved from memory to the disk. It
-// is in the journal already. Folding one again is harmless.
+// Imported folds an event that was salvaged from a damaged file. It is in the
+// journal already. Folding one again is harmless.
 func (e *Engine) Imported(ev alert.Event, ref alert.Ref) {
 	e.do(func() {
 		e.state = e.state.Next(ev)
 		e.dirty = true
 		e.committed(ev, ref, nil)
+	})
+}
+
+// Returned takes what the journal's file holds when the journal comes back from
+// memory to it: alerts that the engine did not know because the file could not
+// be read at start, and the presses that are on the disk now.
+func (e *Engine) Returned(state alert.State, saved map[alert.Key]alert.Ref) {
+	e.do(func() {
+		e.state = e.state.Adopt(state)
+		e.dirty = true
+		for key, ref := range saved {
+			if a, ok := state.Alert(key); ok && a.Last.Number >= e.saved[key].number {
+				e.saved[key] = savedPress{number: a.Last.Number, ref: ref, durable: true}
+			}
+		}
+		e.receive()
 	})
 }
 

@@ -434,7 +434,9 @@ func TestMemoryRowThatReachesTheDiskIsSaved(t *testing.T) {
 		b.disk.err = errors.New("read-only file system")
 		b.tap("button-204")
 		b.truth(t, alert.TruthRaised)
-		b.Imported(b.disk.events[0], alert.Ref{Epoch: "e1", Seq: 1})
+		e := b.disk.events[0]
+		key, _ := e.Key()
+		b.Returned(alert.State{}.Next(e), map[alert.Key]alert.Ref{key: {Epoch: "e1", Seq: 1}})
 		b.truth(t, alert.TruthSaved)
 	})
 }
@@ -450,5 +452,19 @@ func TestSalvagedAlertOfAnOldEpochStandsBesideTheNew(t *testing.T) {
 		b.open(t, 2)
 		b.Imported(cleared, alert.Ref{Epoch: "e0", Seq: 78})
 		b.open(t, 1) // press 1 of the new count is not hidden by clear 900 of the old one
+	})
+}
+
+func TestAlertOfAFileThatCouldNotBeReadAtStartComesBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.disk.err = errors.New("no such device")
+		b.tap("button-204")
+		old := b.disk.events[0]
+		old.Numbering, old.Subject = "e0", "old"
+		key, _ := old.Key()
+		b.Returned(alert.State{}.Next(b.disk.events[0]).Next(old), map[alert.Key]alert.Ref{key: {Epoch: "e0", Seq: 5}})
+		if open := b.open(t, 2); b.View().Truth(open[0]) == b.View().Truth(open[1]) {
+			t.Errorf("only the alert whose press is on the disk is saved: %+v", open)
+		}
 	})
 }

@@ -29,4 +29,10 @@
 //   - A crash while in memory, after a commit whose outcome the disk did not
 //     tell, can leave one batch in the file under names that differ from those
 //     that were sent from memory. The alerts are the same; the rows are double.
+//   - While the journal is in memory, undelivered rows of the file wait for its
+//     return, and rows that were delivered from memory meanwhile may come again
+//     behind them, under the same names. A stop in this time loses the rows that
+//     are in memory only, as ErrNotDurable said.
+//   - A file that vanished under the gateway is written anew by the writer from
+//     what is still open; with a huge file that takes longer than 2 s.
 package journal

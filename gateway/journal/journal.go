@@ -82,13 +82,27 @@ func (j *Journal) openFirst(ctx context.Context) error {
 		st, b, err = j.openFile(ctx)
 	}
 	if err != nil {
-		return j.goAway(ctx, err)
+		return j.startAway(ctx, err)
 	}
 	old := notedEpoch(j.lock)
 	j.adopt(st, b)
 	if b.fresh && old != "" {
 		j.missOld(old)
 	}
+	return nil
+}
+
+// startAway begins in memory, with the alerts of the file where they can be read.
+func (j *Journal) startAway(ctx context.Context, cause error) error {
+	if err := j.goAway(ctx, cause); err != nil {
+		return err
+	}
+	alerts, refs, err := peek(ctx, j.opt.Path)
+	if err != nil {
+		j.opt.Log.Warn("journal: the alerts that were open are not known before the file comes back", "error", err)
+		return nil
+	}
+	j.state, j.refs = alert.NewState(alerts...), refs
 	return nil
 }
 

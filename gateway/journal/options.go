@@ -48,11 +48,15 @@ type Options struct {
 	// file. Default 5 s.
 	RetryEvery time.Duration
 
-	// OnImport is told of every alert event that comes into this database
-	// later than it happened: salvaged from a damaged file, or moved from memory to the disk.
-	// Folding it again is harmless. The writer calls it; it must not block.
-	// May be nil.
+	// OnImport is told of every alert event that was salvaged from a damaged
+	// file and came into this database later than it happened. Folding it again
+	// is harmless. The writer calls it; it must not block. May be nil.
 	OnImport func(alert.Event, alert.Ref)
+	// OnReturn is told, when the journal comes back from memory to its file, all
+	// that the file holds now: the alerts, which may be older than the time in
+	// memory, and where their highest presses stand. The writer calls it; it
+	// must not block. May be nil.
+	OnReturn func(alert.State, map[alert.Key]alert.Ref)
 }
 
 var errOptions = errors.New("wrong journal options")
