@@ -2,16 +2,17 @@ package mqtt
 
 import (
 	"bytes"
+	"context"
 	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"context"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
@@ -118,8 +119,9 @@ func TestAFlappingLinkDoesNotFillTheJournal(t *testing.T) {
 		tick(time.Minute)
 		l.set(false, "cannot reach the broker")
 		tick(time.Minute)
-		if len(rec.events) != 2 || rec.events[0].Type != alert.LinkUp || rec.events[1].Type != alert.LinkDown || rec.events[1].Detail != "cannot reach the broker" {
-			t.Fatalf("got %+v", rec.events)
+		got := rec.list()
+		if len(got) != 2 || got[0].Type != alert.LinkUp || got[1].Type != alert.LinkDown || got[1].Detail != "cannot reach the broker" {
+			t.Fatalf("got %+v", got)
 		}
 		for range 4320 { // six hours, faster than it settles
 			l.set(true, "")
@@ -128,7 +130,7 @@ func TestAFlappingLinkDoesNotFillTheJournal(t *testing.T) {
 			tick(3 * time.Second)
 		}
 		tick(time.Minute)
-		if n := len(rec.events); n != 2 {
+		if n := len(rec.list()); n != 2 {
 			t.Errorf("%d events for what never lasted", n-2)
 		}
 		for range 1440 { // a day, each state lasting long enough
@@ -137,12 +139,12 @@ func TestAFlappingLinkDoesNotFillTheJournal(t *testing.T) {
 			l.set(false, "x")
 			tick(30 * time.Second)
 		}
-		if n := len(rec.events); n > 2+6+145 {
+		if n := len(rec.list()); n > 2+6+145 {
 			t.Errorf("%d events for a day of flapping", n)
 		}
 		l.set(true, "")
 		tick(time.Hour)
-		if last := rec.events[len(rec.events)-1]; last.Type != alert.LinkUp || last.Count < 2 {
+		if last := rec.list()[len(rec.list())-1]; last.Type != alert.LinkUp || last.Count < 2 {
 			t.Errorf("the last event is %+v, want up with the number of changes", last)
 		}
 		cancel()
