@@ -208,10 +208,6 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no")
 	rc := http.NewResponseController(w)
-	// The server's read timeout is for requests; it would end the stream.
-	if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return
-	}
 	if err := s.stream(r.Context(), w, rc, f, last); err != nil && r.Context().Err() == nil {
 		s.counters.streamsGivenAway.Add(1)
 		s.log.Debug("event stream ended", "audience", f.audience, "error", err)

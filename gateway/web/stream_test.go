@@ -32,8 +32,6 @@ func (w *slowWriter) SetWriteDeadline(t time.Time) error {
 	return nil
 }
 
-func (w *slowWriter) SetReadDeadline(time.Time) error { return nil }
-
 func (w *slowWriter) FlushError() error { return nil }
 
 func (w *slowWriter) Write(b []byte) (int, error) {
