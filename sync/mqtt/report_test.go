@@ -102,10 +102,21 @@ func tick(d time.Duration) {
 	<-timer.C
 }
 
-type memoryRecorder struct{ events []alert.Event }
+type memoryRecorder struct {
+	mu     sync.Mutex
+	events []alert.Event
+}
 
 func (m *memoryRecorder) Append(e alert.Event, _ func(alert.Ref, error)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.events = append(m.events, e)
+}
+
+func (m *memoryRecorder) list() []alert.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.events)
 }
 
 func TestAFlappingLinkDoesNotFillTheJournal(t *testing.T) {
