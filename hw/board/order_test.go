@@ -169,6 +169,28 @@ func TestReadingThatAnEdgeOvertakesIsWorthless(t *testing.T) {
 	})
 }
 
+func TestContactThatBouncesWithoutEndWhileItIsOpenedIsFollowed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *simWall) {
+		toggle := func() { w.button.Toggle(1) }
+		during := make(map[int]func())
+		for read := range 16 {
+			during[read] = toggle
+		}
+		w.button.Press() // an even number of bounces leaves it pressed
+		r := run(t, w, board.Input{ID: "b", Open: func() (board.InputPin, error) {
+			pin, err := w.OpenButton()
+			return &busy{InputPin: pin, during: during}, err
+		}})
+		pass(40 * time.Millisecond)
+		w.button.Release()
+		pass(time.Second)
+		signals := r.take()
+		if n := taps(signals); n != 1 {
+			t.Errorf("%d taps out of %q", n, words(signals))
+		}
+	})
+}
+
 func TestOpenHousingIsToldOnceWhileTheContactIsLost(t *testing.T) {
 	bubble(t, func(t *testing.T, w *simWall) {
 		other := newSimWall() // the tamper line hangs on a chip of its own

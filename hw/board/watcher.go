@@ -114,13 +114,15 @@ func (w *watcher) first(pin InputPin) (level gpio.Level, at time.Duration, err e
 		if level, err = pin.Level(); err != nil {
 			return level, at, err
 		}
-		_, err = pin.NextEdge(0)
-		if errors.Is(err, os.ErrDeadlineExceeded) {
+		e, err := pin.NextEdge(0)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
 			return level, at, nil
-		}
-		if err != nil {
+		case err != nil:
 			return level, at, err
 		}
+		// The edge is newer than the reading, and nobody will tell it again.
+		level, at = e.Level, e.At
 	}
 	return level, at, nil
 }
