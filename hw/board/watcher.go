@@ -132,23 +132,17 @@ func (w *watcher) watch(pin InputPin, known gpio.Level) error {
 	pause := reread
 	doubted := false
 	for {
+		var at time.Duration
+		var level gpio.Level
 		e, err := pin.NextEdge(pause)
-		switch {
-		case err == nil:
-			known, doubted = e.Level, false
-			w.sink.edge(e)
-			pause = settle
-			continue
-		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return err
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			at = w.now()
+			if level, err = pin.Level(); err != nil {
+				return err
+			}
+			// An edge that came during the read makes the reading worthless.
+			e, err = pin.NextEdge(0)
 		}
-		at := w.now()
-		level, err := pin.Level()
-		if err != nil {
-			return err
-		}
-		// An edge that came during the read makes the reading worthless.
-		e, err = pin.NextEdge(0)
 		switch {
 		case err == nil:
 			known, doubted = e.Level, false
