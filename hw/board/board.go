@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 
 	"nabat/hw/point"
@@ -96,19 +95,12 @@ func New(inputs []Input, emit func(point.Signal), o Options) (*Board, error) {
 	}
 	b := &Board{inputs: inputs, emit: emit, now: o.Now, log: o.Log}
 	if b.now == nil {
-		b.now = monotonic
+		b.now = point.Monotonic
 	}
 	if b.log == nil {
 		b.log = slog.New(slog.DiscardHandler)
 	}
 	return b, nil
-}
-
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	// The call cannot fail for this clock on Linux.
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return time.Duration(ts.Nano())
 }
 
 // Run watches all inputs until ctx ends, gives the pins back and returns nil.

@@ -250,7 +250,7 @@ func (p *Input) In(pull gpio.Pull, edge gpio.Edge) error {
 		return fmt.Errorf("configure line %s: %w", p.id, err)
 	}
 	p.pull = pull
-	p.since = monotonic()
+	p.since = point.Monotonic()
 	p.round++
 	// A past deadline wakes whoever waits, to look again.
 	return setDeadline(p.file, time.Unix(1, 0))
@@ -288,10 +288,3 @@ func (p *Input) Number() int { return p.id.Offset }
 func (p *Input) Function() string { return "In" }
 
 func (p *Input) String() string { return p.id.String() }
-
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	// The call cannot fail for this clock on Linux.
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return time.Duration(ts.Nano())
-}

@@ -1,5 +1,6 @@
 // Package point is the vocabulary of the wall: supervised inputs and outputs,
-// and the signals that they give. It does no I/O and knows nothing of alerts.
+// and the signals that they give. It knows nothing of alerts, and reading
+// CLOCK_MONOTONIC is its only system call.
 package point
 
 import (

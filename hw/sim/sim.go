@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
+
+	"nabat/hw/point"
 )
 
 // Board is one simulated chip. Make it with New.
@@ -60,16 +62,9 @@ type State struct {
 // CLOCK_MONOTONIC.
 func New(now func() time.Duration) *Board {
 	if now == nil {
-		now = monotonic
+		now = point.Monotonic
 	}
 	return &Board{now: now, lines: make(map[string]*Line)}
-}
-
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	// The call cannot fail for this clock on Linux.
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return time.Duration(ts.Nano())
 }
 
 // Wire connects a contact that rests at the given level to a line, and
