@@ -311,6 +311,35 @@ func TestGapsThatGoOnAreOneFault(t *testing.T) {
 	})
 }
 
+func TestGapsOfALostPinAreForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T, w *simWall) {
+		losing := true
+		r := run(t, w, board.Input{ID: "b", Open: func() (board.InputPin, error) {
+			pin, err := w.OpenButton()
+			return lossy{pin, &losing}, err
+		}})
+		for range 20 {
+			w.button.Toggle(2)
+			pass(100 * time.Millisecond)
+		}
+		if got := words(r.take()); strings.Count(got, "gap") != 1 {
+			t.Fatalf("two seconds of gaps: %q", got)
+		}
+		w.Board.Remove()
+		pass(time.Second)
+		w.Board.Insert()
+		pass(2 * time.Second)
+		if got := words(r.take()); !strings.HasPrefix(got, "lost restored") {
+			t.Fatalf("the chip was away: %q", got)
+		}
+		w.button.Toggle(2)
+		pass(100 * time.Millisecond)
+		if got := words(r.take()); strings.Contains(got, "gap") {
+			t.Errorf("one busy moment of the pin that is back is a fault: %q", got)
+		}
+	})
+}
+
 func TestAKnockIsNoTamper(t *testing.T) {
 	bubble(t, func(t *testing.T, w *simWall) {
 		r := run(t, w, board.Input{ID: "b", Open: w.OpenButton, Tamper: w.OpenTamper})
