@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -72,6 +74,11 @@ func (k *Kit) Boot(ctx context.Context, job Job, line func(string)) error {
 	}
 	cmd := exec.CommandContext(ctx, qemu, append(args, job.QEMU...)...)
 	cmd.WaitDelay = 5 * time.Second
+	// A guest must not outlive a test that is killed. The kernel ties it to the
+	// thread that started it, which this goroutine therefore keeps.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return fmt.Errorf("console of %s: %w", qemu, err)
