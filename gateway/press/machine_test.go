@@ -188,6 +188,19 @@ func TestHumIsAFaultBeforeItIsAnEndlessAlarm(t *testing.T) {
 	}
 }
 
+// A button node that restarts counts its time from nothing. Seldom presses are
+// no hum because an earlier one bears a later time.
+func TestAClockThatSteppedBackMakesNoHum(t *testing.T) {
+	signals := script(t, "3600000o 3600100a 3600300i")
+	for n := range TapsPerSecond + 1 {
+		signals = append(signals, script(t, fmt.Sprintf("%da %di", 10_000*n, 10_000*n+200))...)
+	}
+	gs := gestures(t, signals)
+	if taps, faults := only(gs, Tap), only(gs, Faulted); len(taps) != TapsPerSecond+2 || len(faults) != 0 {
+		t.Errorf("%d taps, want %d; faults %+v", len(taps), TapsPerSecond+2, faults)
+	}
+}
+
 func TestAHummingWireThatComesToRestClosedIsOnePress(t *testing.T) {
 	signals := slices.Concat(script(t, "0O"), storm(time.Second, 10*ms, 47), script(t, "2000a 2459a 2460a 3460a 4460a"))
 	gs := only(gestures(t, signals), Tap, Faulted, Restored)[TapsPerSecond:]
