@@ -23,8 +23,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Chip is a GPIO chip of this machine.
-type Chip struct {
+// chip is a GPIO chip of this machine.
+type chip struct {
 	// Path is its device node, such as /dev/gpiochip0. It may change at the next boot.
 	Path string
 	// Name is the kernel's name, such as gpiochip0; Label is the driver's, such
@@ -43,46 +43,30 @@ type LineID struct {
 
 func (l LineID) String() string { return l.Chip + ":" + strconv.Itoa(l.Offset) }
 
-// ParseLineID reads "LABEL:OFFSET", as LineID.String writes it. Labels may
-// contain colons.
-func ParseLineID(s string) (LineID, error) {
-	i := strings.LastIndexByte(s, ':')
-	if i <= 0 {
-		return LineID{}, fmt.Errorf("line %q: want the chip's label, a colon and the offset, as in pinctrl-bcm2711:17", s)
-	}
-	n, err := strconv.ParseUint(s[i+1:], 10, 16)
-	if err != nil {
-		return LineID{}, fmt.Errorf("line %q: the offset after the last colon is not a number from 0: %w", s, err)
-	}
-	return LineID{Chip: s[:i], Offset: int(n)}, nil
-}
-
 const devices = "/dev"
 
-// Chips lists the chips of this machine in the kernel's order. Chips that
+// listChips lists the chips of this machine in the kernel's order. Chips that
 // cannot be asked are left out; the error joins what was wrong with them.
-func Chips() ([]Chip, error) { return chips(devices, probe) }
-
-func chips(dir string, probe func(path string) (Chip, error)) ([]Chip, error) {
+func listChips(dir string, probe func(path string) (chip, error)) ([]chip, error) {
 	paths, err := filepath.Glob(filepath.Join(dir, "gpiochip*"))
 	if err != nil {
 		return nil, fmt.Errorf("list GPIO chips: %w", err)
 	}
-	var list []Chip
+	var list []chip
 	var errs []error
 	for _, path := range paths {
 		// Some systems link an old number to the chip that bears a new one.
 		if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSymlink != 0 {
 			continue
 		}
-		chip, err := probe(path)
+		c, err := probe(path)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		list = append(list, chip)
+		list = append(list, c)
 	}
-	slices.SortFunc(list, func(a, b Chip) int {
+	slices.SortFunc(list, func(a, b chip) int {
 		return cmp.Or(cmp.Compare(number(a.Path), number(b.Path)), strings.Compare(a.Path, b.Path))
 	})
 	return list, errors.Join(errs...)
@@ -96,10 +80,10 @@ func number(path string) int {
 	return n
 }
 
-func probe(path string) (Chip, error) {
+func probe(path string) (chip, error) {
 	f, err := openChip(path)
 	if err != nil {
-		return Chip{}, err
+		return chip{}, err
 	}
 	// Nothing was written through it.
 	defer func() { _ = f.Close() }()
@@ -109,9 +93,9 @@ func probe(path string) (Chip, error) {
 		return err
 	})
 	if err != nil {
-		return Chip{}, fmt.Errorf("ask %s what it is: %w", path, err)
+		return chip{}, fmt.Errorf("ask %s what it is: %w", path, err)
 	}
-	return Chip{
+	return chip{
 		Path: path, Name: uapi.BytesToString(info.Name[:]), Label: uapi.BytesToString(info.Label[:]), Lines: int(info.Lines),
 	}, nil
 }
@@ -128,8 +112,8 @@ func openChip(path string) (*os.File, error) {
 }
 
 // find looks a line up. Its error is ENODEV when the chip is not there.
-func find(id LineID, list []Chip, listErr error) (Chip, error) {
-	var found []Chip
+func find(id LineID, list []chip, listErr error) (chip, error) {
+	var found []chip
 	for _, c := range list {
 		if c.Label == id.Chip {
 			found = append(found, c)
@@ -137,20 +121,20 @@ func find(id LineID, list []Chip, listErr error) (Chip, error) {
 	}
 	switch {
 	case len(found) == 0 && listErr != nil:
-		return Chip{}, fmt.Errorf("chip label %q not found; this machine has: %s; not all could be asked: %w", id.Chip, Describe(list), listErr)
+		return chip{}, fmt.Errorf("chip label %q not found; this machine has: %s; not all could be asked: %w", id.Chip, describe(list), listErr)
 	case len(found) == 0:
-		return Chip{}, fmt.Errorf("chip label %q not found; this machine has: %s: %w", id.Chip, Describe(list), unix.ENODEV)
+		return chip{}, fmt.Errorf("chip label %q not found; this machine has: %s: %w", id.Chip, describe(list), unix.ENODEV)
 	case len(found) > 1:
-		return Chip{}, fmt.Errorf("chip label %q is not unique; this machine has: %s", id.Chip, Describe(list))
+		return chip{}, fmt.Errorf("chip label %q is not unique; this machine has: %s", id.Chip, describe(list))
 	case id.Offset < 0 || id.Offset >= found[0].Lines:
-		return Chip{}, fmt.Errorf("line %s does not exist; the chip has lines 0 to %d", id, found[0].Lines-1)
+		return chip{}, fmt.Errorf("line %s does not exist; the chip has lines 0 to %d", id, found[0].Lines-1)
 	}
 	return found[0], nil
 }
 
-// Describe lists chips for an error message or a report: "pinctrl-bcm2711
+// describe lists chips for an error message: "pinctrl-bcm2711
 // (gpiochip0, 58 lines)", or "no GPIO chip".
-func Describe(list []Chip) string {
+func describe(list []chip) string {
 	if len(list) == 0 {
 		return "no GPIO chip"
 	}
@@ -159,34 +143,6 @@ func Describe(list []Chip) string {
 		words[i] = fmt.Sprintf("%s (%s, %d lines)", c.Label, c.Name, c.Lines)
 	}
 	return strings.Join(words, ", ")
-}
-
-// Check says why the line cannot be used, or nil when it exists and nobody
-// holds it. It changes nothing on the line.
-func Check(id LineID) error {
-	list, err := Chips()
-	chip, err := find(id, list, err)
-	if err != nil {
-		return err
-	}
-	f, err := openChip(chip.Path)
-	if err != nil {
-		return err
-	}
-	// Nothing was written through it.
-	defer func() { _ = f.Close() }()
-	var info uapi.LineInfoV2
-	err = control(f, func(fd uintptr) (err error) {
-		info, err = uapi.GetLineInfoV2(fd, id.Offset)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("ask line %s what it is: %w", id, err)
-	}
-	if info.Flags.IsUsed() {
-		return fmt.Errorf("line %s is held by %q: %w", id, uapi.BytesToString(info.Consumer[:]), unix.EBUSY)
-	}
-	return nil
 }
 
 // control runs an ioctl on f's descriptor without taking it from Go's poller.
@@ -207,7 +163,7 @@ func control(f *os.File, ioctl func(fd uintptr) error) error {
 // request asks the kernel for one line and returns the line's own file, which
 // works with Go's poller.
 func request(id LineID, consumer string, config uapi.LineConfig, buffer uint32) (*os.File, error) {
-	list, err := Chips()
+	list, err := listChips(devices, probe)
 	chip, err := find(id, list, err)
 	if err != nil {
 		return nil, err
