@@ -113,14 +113,7 @@ func TestPressesOfAnOutageArriveAfterIt(t *testing.T) {
 	// The broker forgot the subscription: what came before it is with the first
 	// connection's far end, or was not delivered yet.
 	waitUntil(t, "all presses", func() bool { return again.count(alert.Raised)+far.count(alert.Raised) >= presses+1 })
-	p.waitFor(t, "an empty queue", func(s control.Status) bool {
-		for _, q := range s.Queue {
-			if q.Depth > 0 {
-				return false
-			}
-		}
-		return true
-	})
+	p.waitFor(t, "an empty queue", emptyQueue)
 	again.checkOrder(t)
 }
 
@@ -191,4 +184,66 @@ func get(t *testing.T, address, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func TestSalvageBringsBackWhatIsOpenAndNothingElse(t *testing.T) {
+	broker := brokertest.Start(t, brokertest.Options{})
+	far := subscribe(t, broker.Addr())
+	dir := t.TempDir()
+	path, pages := writeConfig(t, dir, []string{"open", "cleared"}, mqttSection(broker)+`
+[[plan]]
+kind = "intruder"
+level = "emergency"
+escalation = [ { after = "1s", to = "head" } ]
+`)
+	p := start(t, path, dir)
+	staff := mustLogin(t, pages)
+	for _, id := range []string{"open", "cleared"} {
+		if err := p.client.Press(t.Context(), id, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	id, number, err := staff.find(t.Context(), "cleared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := staff.decide(t.Context(), id, "clear", map[string]any{"number": number, "outcome": alert.FalsePress}); err != nil {
+		t.Fatal(err)
+	}
+	p.waitFor(t, "an empty queue", emptyQueue)
+	p.stop(t)
+	escalated := far.count(alert.Escalated)
+	file := dir + "/" + journalFile
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt(make([]byte, 4096), 0); err != nil { // the first page: header and schema
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p = start(t, path, dir)
+	s := p.waitFor(t, "the open alert from the damaged file", func(s control.Status) bool { return len(s.Alerts) > 0 })
+	if len(s.Alerts) != 1 || s.Alerts[0].Point != "open" {
+		t.Errorf("open after the salvage: %+v", s.Alerts)
+	}
+	waitUntil(t, "the account of the salvage at dispatch", func() bool { return far.count(alert.JournalRecovered) == 1 })
+	p.waitFor(t, "an empty queue", emptyQueue)
+	for _, e := range far.seen() {
+		if a, err := e.Alert(); err == nil && e.Type == alert.Escalated && a.Place.ID == "place-cleared" && e.Ref.Epoch == s.Journal.Epoch {
+			t.Errorf("an alert that was cleared long ago escalates: %+v", a)
+		}
+	}
+	t.Logf("%d escalations before, %d after", escalated, far.count(alert.Escalated))
+}
+
+func emptyQueue(s control.Status) bool {
+	for _, q := range s.Queue {
+		if q.Depth > 0 {
+			return false
+		}
+	}
+	return len(s.Queue) > 0
 }

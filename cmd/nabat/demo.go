@@ -55,6 +55,9 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return errors.Join(err, pages.Close())
 	}
+	if g.pages, err = g.listen(ctx); err != nil {
+		return errors.Join(fmt.Errorf("choose another address with --listen: %w", err), g.journal.Close(), pages.Close())
+	}
 	// The far end outlives the gateway, as dispatch does.
 	apart, endFarEnd := context.WithCancel(context.WithoutCancel(ctx))
 	defer endFarEnd()

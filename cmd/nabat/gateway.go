@@ -53,6 +53,7 @@ type gateway struct {
 	link    *dispatchLink // nil without a link to dispatch
 	started time.Time
 	address address
+	pages   net.Listener // opened beforehand, or nil
 }
 
 // newGateway opens the journal and wires all rooms. On an error nothing stays
@@ -72,10 +73,9 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 		Log: log.With("room", "journal"), Health: g.health, Pulse: g.health.Pulse("journal", journalPulse),
 		Now: clk.Now, Keep: time.Duration(c.Journal.KeepDays) * 24 * time.Hour,
 		RoutineCap: noneIsEndless(int64(c.Journal.RoutineCap)), Ballast: noneIsNegative(c.Journal.Ballast),
-		// The engine is made below, from what the journal has recorded; both are
-		// called by the journal's writer only, which does not run before that.
-		OnImport: func(e alert.Event, ref alert.Ref) { g.engine.Imported(e, ref) },
-		OnReturn: func(s alert.State, saved map[alert.Key]alert.Ref) { g.engine.Returned(s, saved) },
+		// The engine is made below, from what the journal has recorded; the journal
+		// tells this from its writer only, which does not run before that.
+		OnRecovered: func(s alert.State, saved map[alert.Key]alert.Ref) { g.engine.Recovered(s, saved) },
 	})
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 		Health: g.health, Pulse: g.health.Pulse("engine", enginePulse), Log: log.With("room", "engine"),
 	})
 	if err == nil {
-		err = g.wireLink()
+		err = g.wireLink(saved)
 	}
 	if err == nil {
 		err = g.wirePages()
@@ -97,9 +97,9 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	return g, nil
 }
 
-// run does the whole job until ctx ends. Jobs are started in the order of
-// dependence and stopped in the reverse order, so that the journal commits the
-// last events of all others.
+// run does the whole job until ctx ends. Jobs are stopped in the reverse of the
+// order in which they are named here, so that the journal commits the last
+// events of all others.
 func (g *gateway) run(ctx context.Context) error {
 	notify, watchdog, err := supervise.Systemd()
 	if err != nil {
@@ -121,6 +121,7 @@ func (g *gateway) run(ctx context.Context) error {
 	if g.link != nil {
 		g.link.add(group)
 	}
+	group.Optional("clock watch", supervise.Started(g.watchClock))
 	group.Optional("pages", g.servePages)
 	group.Optional("control socket", supervise.Started(control.NewServer(g.controlOptions()).Run))
 	return group.Run(ctx)
@@ -206,9 +207,13 @@ func pageTLS(w config.Web) *tls.Config {
 }
 
 func (g *gateway) servePages(ctx context.Context, ready func()) error {
-	l, err := g.listen(ctx)
-	if err != nil {
-		return err
+	l := g.pages
+	g.pages = nil // served once; a restarted job opens its own
+	if l == nil {
+		var err error
+		if l, err = g.listen(ctx); err != nil {
+			return err
+		}
 	}
 	g.address.set(l.Addr().String())
 	ready()

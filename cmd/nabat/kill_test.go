@@ -71,14 +71,7 @@ func TestKill9UnderLoad(t *testing.T) {
 
 	p := start(t, path, dir)
 	checkOpen(t, "last start", p, ledgers)
-	p.waitFor(t, "empty queue", func(s control.Status) bool {
-		for _, q := range s.Queue {
-			if q.Depth > 0 {
-				return false
-			}
-		}
-		return len(s.Queue) > 0
-	})
+	p.waitFor(t, "an empty queue", emptyQueue)
 	p.stop(t)
 	checkJournal(t, dir, ledgers, far)
 	far.checkOrder(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	"nabat/gateway/alert"
@@ -23,7 +24,7 @@ type dispatchLink struct {
 }
 
 // wireLink makes the link to dispatch, where the configuration has one.
-func (g *gateway) wireLink() error {
+func (g *gateway) wireLink(saved map[alert.Key]alert.Ref) error {
 	m := g.config.MQTT
 	if !m.Enabled {
 		return nil
@@ -37,14 +38,14 @@ func (g *gateway) wireLink() error {
 		CAFile: m.CA, CertFile: m.Cert, KeyFile: m.Key,
 		Alarm: g.lane(journal.Alarm), Routine: g.lane(journal.Routine),
 		Status: g.linkStatus, Now: g.clock.Now,
-		Sent: g.engine.Sent, Received: g.engine.Received,
+		Sent: g.engine.Sent, Received: g.received,
 		Recorder: g.journal, Health: g.health, NetworkUp: l.network.Up, Log: g.log.With("room", "mqtt"),
 	})
 	if err != nil {
 		return err
 	}
 	g.link = l
-	g.sentBefore()
+	g.sentBefore(saved)
 	return nil
 }
 
@@ -90,13 +91,38 @@ func (g *gateway) linkStatus() event.Status {
 	return s
 }
 
-// sentBefore tells the engine, at start, that the alarms of an earlier run were
-// sent. Where some still wait, the link says so itself when it sends them.
-func (g *gateway) sentBefore() {
-	stats := g.journal.Stats()
-	for _, c := range stats.Cursors {
-		if c.Consumer == mqttConsumer && c.Lane == journal.Alarm && c.Depth == 0 {
-			g.engine.Sent(alert.Ref{Epoch: stats.Epoch, Seq: stats.LastSeq})
+// sentBefore tells the engine, at start, which presses an earlier run has sent.
+// It says nothing while anything waits or was ever parked: a lamp may show too
+// little, never too much. What still waits is told by the link itself.
+func (g *gateway) sentBefore(saved map[alert.Key]alert.Ref) {
+	for _, c := range g.journal.Stats().Cursors {
+		if c.Consumer != mqttConsumer || c.Lane != journal.Alarm || c.Depth != 0 || c.Parked != 0 {
+			continue
+		}
+		for _, ref := range saved {
+			g.engine.Sent(ref)
 		}
 	}
+}
+
+// conditionForked holds when dispatch has more events of this journal than the
+// journal itself: it was restored from a backup, or runs twice.
+const conditionForked = "journal-forked"
+
+// received passes a receipt on. A receipt for events that this journal has not
+// written yet is not about its events, and must not make the next press look
+// received.
+func (g *gateway) received(epoch string, through uint64, above []uint64) {
+	stats := g.journal.Stats()
+	if epoch == stats.Epoch {
+		own := slices.DeleteFunc(slices.Clone(above), func(seq uint64) bool { return seq > stats.LastSeq })
+		if through > stats.LastSeq || len(own) < len(above) {
+			g.health.Set(conditionForked, "dispatch has stored events of this journal that the journal does not hold: its disk was copied or restored from a backup. Stop the gateway and move journal.db away, so that a new journal begins")
+			if through > stats.LastSeq {
+				through = 0
+			}
+			above = own
+		}
+	}
+	g.engine.Received(epoch, through, above)
 }

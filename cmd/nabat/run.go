@@ -24,6 +24,9 @@ func (v runVerb) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Board == config.BoardSim {
+		g.health.Set("board-simulated", `no real button is read: the configuration says board = "sim". Set board = "gpio" and the lines of the buttons, and restart`)
+	}
 	return g.run(ctx)
 }
 

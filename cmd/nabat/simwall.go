@@ -175,8 +175,8 @@ func (w *simWall) Release(id string) error {
 // would be taken for a bounce of this one.
 const apart = 40 * time.Millisecond
 
-// Hold presses the button for d, lets go and leaves it at rest for a moment. It
-// lets go as well when ctx ends.
+// Hold presses the button for d, lets go and leaves it at rest for a moment.
+// When ctx ends it lets go at once and returns ctx's error.
 func (w *simWall) Hold(ctx context.Context, id string, d time.Duration) error {
 	if err := w.Press(id); err != nil {
 		return err
@@ -186,7 +186,7 @@ func (w *simWall) Hold(ctx context.Context, id string, d time.Duration) error {
 		return err
 	}
 	wait(ctx, apart)
-	return nil
+	return ctx.Err()
 }
 
 // wait returns after d or when ctx ends.

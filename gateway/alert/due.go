@@ -34,3 +34,18 @@ func (a Alert) Due(steps []Step, now Stamp) (step int, in time.Duration, ok bool
 	}
 	return step, max(steps[step].After-now.Since(a.First.At), 0), true
 }
+
+// Escalation returns the event that does step i of the plan at the alert's
+// present level. Its number is the highest that the alert knows, so that the
+// step counts as done even where the press that it follows was lost.
+func (a Alert) Escalation(i int, step Step) Event {
+	place := a.Place
+	if place.ID == "" {
+		place.ID = a.Key.Place
+	}
+	return Event{
+		Type: Escalated, Subject: a.ID, Numbering: a.Numbering, Number: a.HighestPress(),
+		Kind: a.Kind, Level: max(a.Level(), step.Level), Status: a.Status(), Place: &place,
+		Step: i + 1, Plan: a.Level(), To: step.To, Origin: "gateway",
+	}
+}

@@ -171,16 +171,6 @@ func (s State) Alert(key Key) (a Alert, ok bool) {
 	return a, ok
 }
 
-// Adopt returns s with the alerts of o whose keys s does not know.
-func (s State) Adopt(o State) State {
-	next := State{alerts: maps.Clone(o.alerts)}
-	if next.alerts == nil {
-		next.alerts = make(map[Key]Alert)
-	}
-	maps.Copy(next.alerts, s.alerts)
-	return next
-}
-
 // Find returns the alert with the given id, open or not.
 func (s State) Find(id string) (a Alert, ok bool) {
 	for _, a := range s.alerts {
@@ -309,8 +299,7 @@ func (s State) HighestNumber(numbering string) uint64 {
 	var n uint64
 	for k, a := range s.alerts {
 		if k.Numbering == numbering {
-			n = max(n, a.Last.Number, a.Emergency, a.Actual, a.Exercise, a.HelpSteps.Number, a.EmergencySteps.Number,
-				a.Cleared.Number, a.Received.Number, a.Acknowledged.Number, a.Responding.Number, a.Arrived.Number)
+			n = max(n, a.HighestPress())
 		}
 	}
 	return n

@@ -12,6 +12,9 @@ type View struct {
 	State State
 	// Truths holds how far each open alert's highest press has come.
 	Truths map[Key]Truth
+	// Proofs holds the same without a person's acceptance: how far the press
+	// itself has verifiably come, TruthReceived at the most.
+	Proofs map[Key]Truth
 	// Points holds the state of every supervised point, by id.
 	Points map[string]PointStatus
 }

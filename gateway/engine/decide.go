@@ -12,6 +12,9 @@ import (
 var (
 	// ErrNoAlert: there is no such alert, or it was closed already.
 	ErrNoAlert = errors.New("no such open alert")
+	// ErrNotRecorded: the journal could not take the decision at all. An alert
+	// that was to be cleared is still open.
+	ErrNotRecorded = errors.New("the journal did not take it: try again")
 	// ErrNotYet: the decision is queued for the journal, which has not answered
 	// in time. An acknowledgement holds already; a clear takes effect as soon as
 	// it is recorded.
@@ -25,7 +28,7 @@ func (e *Engine) Acknowledge(ctx context.Context, d alert.Decision) error {
 		ev := e.decision(alert.Acknowledged, a, d)
 		e.state = e.state.Next(ev)
 		e.dirty = true
-		e.append(ev, func(err error) { answer(undurable(err)) })
+		e.append(ev, func(ref alert.Ref, err error) { answer(verdict(ref, err)) })
 	})
 }
 
@@ -38,20 +41,26 @@ func (e *Engine) Clear(ctx context.Context, d alert.Decision) error {
 	return e.decide(ctx, d, func(a alert.Alert, answer func(error)) {
 		ev := e.decision(alert.Cleared, a, d)
 		ev.Outcome = d.Outcome
-		e.append(ev, func(err error) {
-			e.state = e.state.Next(ev)
-			e.dirty = true
-			answer(undurable(err))
+		e.append(ev, func(ref alert.Ref, err error) {
+			if ref.Seq != 0 { // an event that is kept nowhere must not act either
+				e.state = e.state.Next(ev)
+				e.dirty = true
+			}
+			answer(verdict(ref, err))
 		})
 	})
 }
 
-// undurable says in a decision's words what the journal's error means.
-func undurable(err error) error {
-	if err == nil {
+// verdict says in a decision's words what the journal's answer means.
+func verdict(ref alert.Ref, err error) error {
+	switch {
+	case err == nil:
 		return nil
+	case ref.Seq == 0:
+		return fmt.Errorf("%w: %w", ErrNotRecorded, err)
+	default:
+		return fmt.Errorf("%w (%w)", alert.ErrNotDurable, err)
 	}
-	return fmt.Errorf("%w (%w)", alert.ErrNotDurable, err)
 }
 
 // decide runs f in the engine for the open alert that d names and waits for

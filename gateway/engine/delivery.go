@@ -14,14 +14,26 @@ const maxAbove = 4096
 
 func (r receipt) covers(seq uint64) bool { return seq <= r.through || r.above[seq] }
 
-// Sent notes that a broker or server has taken the alarm event ref and, as
-// alarms travel in order, all alarm events of its epoch before it.
+// maxEarly bounds how many sent events are remembered that no press is known
+// of yet: the journal's answer and the link's report may cross.
+const maxEarly = 256
+
+// Sent notes that a broker or server has taken exactly the event ref. Others
+// before it may have been refused, and are not covered.
 func (e *Engine) Sent(ref alert.Ref) {
 	e.do(func() {
-		if ref.Seq > e.sent[ref.Epoch] {
-			e.sent[ref.Epoch] = ref.Seq
-			e.dirty = true
+		for key, s := range e.saved {
+			if s.ref == ref {
+				s.sent = true
+				e.saved[key] = s
+				e.dirty = true
+				return
+			}
 		}
+		if len(e.early) >= maxEarly {
+			clear(e.early)
+		}
+		e.early[ref] = true
 	})
 }
 
@@ -71,16 +83,13 @@ func (e *Engine) receive() {
 	}
 }
 
-// truth tells how far the alert's highest press has come, from the far end
-// backwards: what a person accepted needs no further proof.
-func (e *Engine) truth(a alert.Alert) alert.Truth {
+// proof tells how far the alert's highest press has verifiably come by itself.
+func (e *Engine) proof(a alert.Alert) alert.Truth {
 	s := e.saved[a.Key]
 	switch {
-	case a.Accepted():
-		return alert.TruthAccepted
 	case a.Covers(a.Received):
 		return alert.TruthReceived
-	case s.number >= a.Last.Number && s.ref.Seq <= e.sent[s.ref.Epoch]:
+	case s.number >= a.Last.Number && s.sent:
 		return alert.TruthSent
 	case s.number >= a.Last.Number && s.durable:
 		return alert.TruthSaved

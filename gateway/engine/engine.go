@@ -22,10 +22,11 @@ import (
 )
 
 // Journal is where events become durable. Append never blocks. It calls done
-// once, from any goroutine but never from within Append, when the event was
-// committed or could not be. An error together with a Ref whose Seq is not
-// zero means that the event is kept and will be delivered, but would not
-// survive a power cut.
+// once, from any goroutine, when the event was committed or could not be; from
+// within Append only when the journal is closed, which is after the engine has
+// stopped. An error together with a Ref whose Seq is not zero means that the
+// event is kept and will be delivered, but would not survive a power cut; with
+// a zero Seq the event is kept nowhere.
 type Journal interface {
 	Append(e alert.Event, done func(alert.Ref, error))
 }
@@ -77,7 +78,7 @@ type Engine struct {
 	state     alert.State
 	points    map[string]alert.PointStatus
 	saved     map[alert.Key]savedPress
-	sent      map[string]uint64 // by epoch: the highest alarm sequence that a broker has taken
+	early     map[alert.Ref]bool // sent, but not known as a saved press
 	receipts  map[string]receipt
 	dirty     bool
 }
@@ -87,6 +88,7 @@ type savedPress struct {
 	number  uint64
 	ref     alert.Ref
 	durable bool
+	sent    bool
 }
 
 // ErrStopped is returned by decisions made after the engine has stopped.
@@ -114,7 +116,7 @@ func New(o Options) (*Engine, error) {
 		state:     o.State,
 		points:    make(map[string]alert.PointStatus),
 		saved:     make(map[alert.Key]savedPress),
-		sent:      make(map[string]uint64),
+		early:     make(map[alert.Ref]bool),
 		receipts:  make(map[string]receipt),
 	}
 	for key, ref := range o.Saved {
@@ -146,6 +148,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			task()
 		case <-deadline.C:
 		case <-ticker.C:
+			e.silence()
 		}
 		in := e.escalate()
 		e.publish()
@@ -179,26 +182,18 @@ func (e *Engine) Record(ev alert.Event) {
 	e.journal.Append(ev, nil)
 }
 
-// Imported folds an event that was salvaged from a damaged file. It is in the
-// journal already. Folding one again is harmless.
-func (e *Engine) Imported(ev alert.Event, ref alert.Ref) {
+// Recovered takes what the journal's file holds once a salvage has ended, or
+// when the journal comes back from memory: alerts that were not known at start,
+// and the presses that are on the disk now. It is told as a whole, because half
+// of a history has alerts open that were cleared long ago.
+func (e *Engine) Recovered(state alert.State, saved map[alert.Key]alert.Ref) {
 	e.do(func() {
-		e.state = e.state.Next(ev)
-		e.dirty = true
-		e.committed(ev, ref, nil)
-	})
-}
-
-// Returned takes what the journal's file holds when the journal comes back from
-// memory to it: alerts that the engine did not know because the file could not
-// be read at start, and the presses that are on the disk now.
-func (e *Engine) Returned(state alert.State, saved map[alert.Key]alert.Ref) {
-	e.do(func() {
-		e.state = e.state.Adopt(state)
+		e.state = e.state.Join(state)
 		e.dirty = true
 		for key, ref := range saved {
 			if a, ok := state.Alert(key); ok && a.Last.Number >= e.saved[key].number {
-				e.saved[key] = savedPress{number: a.Last.Number, ref: ref, durable: true}
+				known := e.saved[key]
+				e.saved[key] = savedPress{number: a.Last.Number, ref: ref, durable: true, sent: e.early[ref] || known.ref == ref && known.sent}
 			}
 		}
 		e.receive()
@@ -217,12 +212,12 @@ func (e *Engine) do(task func()) bool {
 
 // append hands an event to the journal and notes how far its press has come
 // when the journal answers.
-func (e *Engine) append(ev alert.Event, then func(error)) {
+func (e *Engine) append(ev alert.Event, then func(alert.Ref, error)) {
 	e.journal.Append(ev, func(ref alert.Ref, err error) {
 		e.do(func() {
 			e.committed(ev, ref, err)
 			if then != nil {
-				then(err)
+				then(ref, err)
 			}
 		})
 	})
@@ -244,8 +239,9 @@ func (e *Engine) committed(ev alert.Event, ref alert.Ref, err error) {
 		return
 	}
 	key, _ := ev.Key()
-	if s := e.saved[key]; ev.Number > s.number || ev.Number == s.number && !s.durable {
-		e.saved[key] = savedPress{number: ev.Number, ref: ref, durable: err == nil}
+	if ev.Number > e.saved[key].number {
+		e.saved[key] = savedPress{number: ev.Number, ref: ref, durable: err == nil, sent: e.early[ref]}
+		delete(e.early, ref)
 		e.dirty = true
 		e.receive()
 	}

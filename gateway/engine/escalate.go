@@ -6,29 +6,40 @@ import (
 	"nabat/gateway/alert"
 )
 
+// patience is how long a step that did not take waits for its next try. It
+// cannot happen; if it does, the engine must go on hearing presses.
+const patience = time.Minute
+
 // escalate does every escalation step that is due and returns how long it is
 // until the next one.
 func (e *Engine) escalate() time.Duration {
 	next := time.Hour
 	now := e.clock.Now()
 	for _, a := range e.state.Open() {
-		for {
-			level := a.Level()
-			steps := e.site.Plan(a.Kind, level).Escalation
-			i, in, ok := a.Due(steps, now)
-			if !ok {
-				break
-			}
-			if in > 0 {
-				next = min(next, in)
-				break
-			}
-			ev := e.decision(alert.Escalated, a, alert.Decision{Number: a.Last.Number, Origin: "gateway"})
-			ev.Step, ev.Plan, ev.To = i+1, level, steps[i].To
-			ev.Level = max(level, steps[i].Level)
-			e.act(ev)
-			a, _ = e.state.Alert(a.Key)
-		}
+		next = min(next, e.escalateOne(a, now))
 	}
 	return next
+}
+
+// escalateOne does the steps of one alert that are due.
+func (e *Engine) escalateOne(a alert.Alert, now alert.Stamp) time.Duration {
+	for {
+		steps := e.site.Plan(a.Kind, a.Level()).Escalation
+		i, in, ok := a.Due(steps, now)
+		if !ok {
+			return time.Hour
+		}
+		if in > 0 {
+			return in
+		}
+		ev := a.Escalation(i, steps[i])
+		ev.At = now
+		e.act(ev)
+		before := a
+		a, _ = e.state.Alert(a.Key)
+		if a.HelpSteps == before.HelpSteps && a.EmergencySteps == before.EmergencySteps {
+			e.log.Error("an escalation step did not take", "alert", a.ID, "step", i+1)
+			return patience
+		}
+	}
 }

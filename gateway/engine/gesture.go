@@ -6,6 +6,7 @@ import (
 
 	"nabat/gateway/alert"
 	"nabat/gateway/press"
+	"nabat/hw/point"
 )
 
 // originPoint marks what the wall itself reported.
@@ -30,7 +31,7 @@ func (e *Engine) gesture(g press.Gesture) {
 	case press.Released:
 		status.Active, status.LastProven = false, now
 	case press.Proven:
-		status.Armed, status.LastProven = status.Fault == "", now
+		e.proven(button, &status, now)
 	case press.Faulted:
 		e.pointFault(button, &status, g, now)
 	case press.Restored:
@@ -93,7 +94,8 @@ func (e *Engine) pointFault(b alert.Button, status *alert.PointStatus, g press.G
 		e.health.Clear(pointCondition(status.Fault, b.ID))
 	}
 	lastProven := status.LastProven.Wall
-	status.Armed, status.Active = false, false
+	// A stuck button is pressed; of any other fault nothing is known.
+	status.Armed, status.Active = false, g.Fault == point.FaultStuck
 	status.Fault, status.Detail = string(g.Fault), g.Detail
 	e.health.Set(pointCondition(status.Fault, b.ID), fmt.Sprintf("button %s: %s", b.ID, g.Detail))
 	e.append(alert.Event{
@@ -123,3 +125,33 @@ func (e *Engine) location(b alert.Button) *alert.Location {
 }
 
 func pointCondition(fault, id string) string { return "point-" + fault + ":" + id }
+
+// faultSilent is the engine's own fault: nothing has been heard of a point for
+// so long that its reader must hang.
+const faultSilent = "silent"
+
+// silentAfter is three times the distance at which a healthy point is proven.
+const silentAfter = 3 * press.ProveEvery
+
+// silence takes points for faulty that have not been proven for too long.
+func (e *Engine) silence() {
+	now := e.clock.Now()
+	for id, status := range e.points {
+		if !status.Armed || now.Since(status.LastProven) <= silentAfter {
+			continue
+		}
+		if b, ok := e.site.Button(id); ok {
+			e.pointFault(b, &status, press.Gesture{Point: id, Fault: faultSilent, Detail: "nothing has been heard of it for minutes: its driver hangs; restart the gateway"}, now)
+			e.points[id] = status
+			e.dirty = true
+		}
+	}
+}
+
+// proven notes that a point was read without error.
+func (e *Engine) proven(b alert.Button, status *alert.PointStatus, now alert.Stamp) {
+	if status.Fault == faultSilent {
+		e.pointRestored(b, status, press.Gesture{Point: b.ID}, now)
+	}
+	status.Armed, status.LastProven = status.Fault == "", now
+}

@@ -9,12 +9,20 @@ func (e *Engine) publish() {
 		return
 	}
 	e.dirty = false
-	v := &alert.View{Version: 1, At: e.clock.Now(), State: e.state, Truths: make(map[alert.Key]alert.Truth), Points: make(map[string]alert.PointStatus, len(e.points))}
+	v := &alert.View{
+		Version: 1, At: e.clock.Now(), State: e.state,
+		Truths: make(map[alert.Key]alert.Truth), Proofs: make(map[alert.Key]alert.Truth),
+		Points: make(map[string]alert.PointStatus, len(e.points)),
+	}
 	if old != nil {
 		v.Version = old.Version + 1
 	}
 	for _, a := range e.state.Open() {
-		v.Truths[a.Key] = e.truth(a)
+		v.Proofs[a.Key] = e.proof(a)
+		v.Truths[a.Key] = v.Proofs[a.Key]
+		if a.Accepted() { // what a person has accepted needs no further proof
+			v.Truths[a.Key] = alert.TruthAccepted
+		}
 	}
 	for id, p := range e.points {
 		v.Points[id] = p

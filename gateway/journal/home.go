@@ -268,11 +268,7 @@ func (j *Journal) moveIn(ctx context.Context, h *homecoming) error {
 	mem.close()
 	j.opt.Log.Info("journal: the file is in use again", "path", j.opt.Path, "alarms_moved", h.moved[Alarm], "routine_moved", h.moved[Routine])
 	j.opt.Health.Clear(conditionMemory)
-	if j.opt.OnReturn != nil {
-		saved := maps.Clone(j.refs)
-		maps.DeleteFunc(saved, func(_ alert.Key, r alert.Ref) bool { return r == alert.Ref{} })
-		j.opt.OnReturn(state, saved)
-	}
+	j.tellRecovered()
 	j.startSalvage()
 	return nil
 }

@@ -67,7 +67,7 @@ func TestReadOnlyDiskMeansMemoryAndAWayBack(t *testing.T) {
 	r.stop()
 	must(t, unix.Mount("none", dir, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
 	returned := make(chan alert.State, 1)
-	o.OnReturn = func(s alert.State, _ map[alert.Key]alert.Ref) { returned <- s }
+	o.OnRecovered = func(s alert.State, _ map[alert.Key]alert.Ref) { returned <- s }
 	r = start(t, o)
 	if state, saved := r.Recorded(); len(state.Open()) != 1 || len(saved) != 1 {
 		t.Errorf("an alert that was open is not shown because the disk is read-only: %+v", state.Open())

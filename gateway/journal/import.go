@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"nabat/gateway/alert"
 )
@@ -75,16 +76,20 @@ func (j *Journal) importChunk(c chunk) {
 	}
 	j.finish(b)
 	j.passLate(b)
-	if j.opt.OnImport != nil {
-		for _, l := range b.late {
-			if e, err := l.row.Event(); err == nil {
-				if _, ok := e.Key(); ok {
-					j.opt.OnImport(e, l.row.Ref)
-				}
-			}
-		}
+	if c.last != nil {
+		j.tellRecovered()
 	}
 	c.answer <- nil
+}
+
+// tellRecovered tells the engine what the file holds now.
+func (j *Journal) tellRecovered() {
+	if j.opt.OnRecovered == nil {
+		return
+	}
+	saved := maps.Clone(j.refs)
+	maps.DeleteFunc(saved, func(_ alert.Key, r alert.Ref) bool { return r == alert.Ref{} })
+	j.opt.OnRecovered(j.state, saved)
 }
 
 // passLate moves cursors over rows that their consumers had already, where

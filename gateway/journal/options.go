@@ -48,15 +48,12 @@ type Options struct {
 	// file. Default 5 s.
 	RetryEvery time.Duration
 
-	// OnImport is told of every alert event that was salvaged from a damaged
-	// file and came into this database later than it happened. Folding it again
-	// is harmless. The writer calls it; it must not block. May be nil.
-	OnImport func(alert.Event, alert.Ref)
-	// OnReturn is told, when the journal comes back from memory to its file, all
-	// that the file holds now: the alerts, which may be older than the time in
-	// memory, and where their highest presses stand. The writer calls it; it
-	// must not block. May be nil.
-	OnReturn func(alert.State, map[alert.Key]alert.Ref)
+	// OnRecovered is told all that the file holds once a salvage has ended, and
+	// when the journal comes back from memory to its file: the alerts, and where
+	// their highest presses stand. It comes as a whole, because half of a history
+	// has alerts open that were cleared long ago. The writer calls it; it must
+	// not block. May be nil.
+	OnRecovered func(alert.State, map[alert.Key]alert.Ref)
 }
 
 var errOptions = errors.New("wrong journal options")
