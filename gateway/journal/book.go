@@ -21,6 +21,7 @@ type book struct {
 	epoch       string
 	seq         uint64
 	first, last [lanes]int64 // of the rows that stand; first > last when empty
+	tails       [lanes]tail
 	marks       map[cursorKey]*mark
 	fresh       bool // made anew by this opening
 }

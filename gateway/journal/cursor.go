@@ -47,9 +47,15 @@ func (j *Journal) Cursor(consumer string, lane Lane) *Cursor {
 // trusted any more are parked and left out. After an error nothing was read.
 func (c *Cursor) Read(ctx context.Context, n int) ([]Row, error) {
 	for {
-		st, id, from, to, err := c.window()
+		st, id, from, to, warm, err := c.window(n)
 		if err != nil || from >= to {
 			return nil, err
+		}
+		if len(warm) > 0 {
+			if rows, ok := c.took(id, from, warm[len(warm)-1].Pos, warm, nil); ok && len(rows) > 0 {
+				return rows, nil
+			}
+			continue
 		}
 		rows, end, bad, err := st.readPage(ctx, c.key.lane, from, to, n)
 		if err != nil {
@@ -82,13 +88,14 @@ func (c *Cursor) judge(from int64, err error) error {
 	return fmt.Errorf("%s lane cannot be read after %d (%w): %w", c.key.lane, from, err, errDamaged)
 }
 
-// window returns what may be read now: committed rows after the last one read.
-func (c *Cursor) window() (st *store, book uint32, from, to int64, err error) {
+// window returns what may be read now: committed rows after the last one read,
+// and up to n of them where they are in memory.
+func (c *Cursor) window(n int) (st *store, book uint32, from, to int64, warm []Row, err error) {
 	j := c.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.closed {
-		return nil, 0, 0, 0, ErrClosed
+		return nil, 0, 0, 0, nil, ErrClosed
 	}
 	m := j.book.mark(c.key)
 	if c.book != j.book.id {
@@ -100,7 +107,7 @@ func (c *Cursor) window() (st *store, book uint32, from, to int64, err error) {
 		c.book = j.book.id
 	}
 	c.next = max(c.next, m.pos)
-	return j.st, c.book, c.next, j.book.last[c.key.lane], nil
+	return j.st, c.book, c.next, j.book.last[c.key.lane], j.book.tails[c.key.lane].after(c.next, n), nil
 }
 
 // took notes what was read, unless the cursor was moved meanwhile. It fills in

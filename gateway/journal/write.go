@@ -120,6 +120,12 @@ func (j *Journal) finish(b *batch) {
 		wrote[l] = b.ends[l] > j.book.last[l]
 	}
 	j.book.last = b.ends
+	for i := range b.items {
+		j.book.tails[b.items[i].row.Lane].add(b.items[i].row)
+	}
+	for i := range b.late {
+		j.book.tails[b.late[i].row.Lane].add(b.late[i].row)
+	}
 	for _, p := range b.parks {
 		j.parkedLocked(p)
 	}
