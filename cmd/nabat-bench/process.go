@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"nabat/gateway/config"
 	"nabat/gateway/control"
+	"nabat/gateway/pin"
 )
 
 // process is the gateway's binary, running.
@@ -47,7 +47,7 @@ url = "mqtt://%s"
 // configure writes the settings of a gateway with buttons and lamps on a
 // simulated board, whose journal stands in dir.
 func configure(dir, gateway, brokerAddress string) error {
-	hash, err := config.HashPIN("493817")
+	hash, err := pin.Hash("493817")
 	if err != nil {
 		return fmt.Errorf("hash a PIN: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"nabat/gateway/config"
+	"nabat/gateway/pin"
 )
 
 type configVerb struct {
@@ -64,7 +65,7 @@ func (configPIN) Run(stdout io.Writer) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the PIN from standard input: %w", err)
 	}
-	hash, err := config.HashPIN(strings.TrimRight(line, "\r\n"))
+	hash, err := pin.Hash(strings.TrimRight(line, "\r\n"))
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"nabat/gateway/config"
+	"nabat/gateway/pin"
 	"nabat/sync/desk"
 	"nabat/sync/event"
 )
@@ -42,7 +43,7 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 	} else if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	c, pin, err := v.config(dir)
+	c, fresh, err := v.config(dir)
 	if err != nil {
 		return err
 	}
@@ -65,14 +66,14 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 	jobs.Go(func() error { return far.Run(apart) })
 	jobs.Go(func() error { return serveDesk(apart, pages, far.Handler(c.Site.Language)) })
 	jobs.Go(func() error { defer endFarEnd(); return g.run(ctx) })
-	jobs.Go(func() error { return g.welcome(ctx, stdout, pages.Addr().String(), pin, dir) })
+	jobs.Go(func() error { return g.welcome(ctx, stdout, pages.Addr().String(), fresh, dir) })
 	return jobs.Wait()
 }
 
 // config is the demonstration's school with a fresh PIN.
 func (v demoVerb) config(dir string) (*config.Config, string, error) {
-	pin := config.NewPIN()
-	hash, err := config.HashPIN(pin)
+	fresh := pin.New()
+	hash, err := pin.Hash(fresh)
 	if err != nil {
 		return nil, "", err
 	}
@@ -81,7 +82,7 @@ func (v demoVerb) config(dir string) (*config.Config, string, error) {
 		return nil, "", fmt.Errorf("the demonstration's own configuration: %w", err)
 	}
 	c.DataDir, c.Web.Listen = dir, v.Listen
-	return c, pin, nil
+	return c, fresh, nil
 }
 
 // farEnd opens the broker and the dispatch page, and points the gateway's link
@@ -122,7 +123,7 @@ func serveDesk(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 // welcome waits until the pages are there, and tells where.
-func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, pin, dir string) error {
+func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, fresh, dir string) error {
 	at := g.address.wait(ctx)
 	if at == "" {
 		return nil
@@ -139,6 +140,6 @@ Tap a button: a quiet call, on console and dispatch only. Hold it for 3 s: an em
 From another terminal: nabat press button-204 --data %[4]s, or nabat status --data %[4]s.
 Ctrl-C ends it.
 
-`, at, deskAddress, pin, dir)
+`, at, deskAddress, fresh, dir)
 	return err
 }

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"nabat/gateway/config"
 	"nabat/gateway/control"
+	"nabat/gateway/pin"
 )
 
 // patience is how long a test waits for a state that a healthy program reaches
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 // testPIN is the staff PIN of every configuration that tests write.
 const testPIN = "482915"
 
-var testPINHash = sync.OnceValues(func() (string, error) { return config.HashPIN(testPIN) })
+var testPINHash = sync.OnceValues(func() (string, error) { return pin.Hash(testPIN) })
 
 // writeConfig writes a configuration of a simulated board with the given
 // buttons, each in a place of its own with the kind intruder, a tap being an

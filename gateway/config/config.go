@@ -52,7 +52,7 @@ type Web struct {
 	// TLSCert and TLSKey are paths of PEM files; both are set or neither.
 	TLSCert string
 	TLSKey  string
-	// PIN is the argon2id hash of the staff PIN, as HashPIN writes it.
+	// PIN is the argon2id hash of the staff PIN, as package pin writes it.
 	PIN Secret
 }
 
@@ -82,8 +82,8 @@ type MQTT struct {
 	CA   string
 	Cert string
 	Key  string
-	// Username and PasswordFile are both set or neither. ReadPassword reads
-	// the file.
+	// Username and PasswordFile are both set or neither; the password itself
+	// is read with each connection, so that it may be changed.
 	Username     string
 	PasswordFile string
 }

@@ -3,6 +3,8 @@ package config
 import (
 	_ "embed"
 	"strings"
+
+	"nabat/gateway/pin"
 )
 
 //go:embed minimal.toml
@@ -14,11 +16,11 @@ const pinMark = "PIN-HASH"
 
 // Init returns a minimal commented configuration, and the new random PIN whose
 // hash it holds. Show the PIN to the installer once; it is kept nowhere.
-func Init() (text, pin string, err error) {
-	pin = NewPIN()
-	hash, err := HashPIN(pin)
+func Init() (text, fresh string, err error) {
+	fresh = pin.New()
+	hash, err := pin.Hash(fresh)
 	if err != nil {
 		return "", "", err
 	}
-	return strings.Replace(minimal, pinMark, hash, 1), pin, nil
+	return strings.Replace(minimal, pinMark, hash, 1), fresh, nil
 }

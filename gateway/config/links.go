@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/pin"
 )
 
 func (r *reader) web(top *section) Web {
@@ -21,12 +22,12 @@ func (r *reader) web(top *section) Web {
 	}
 	w.TLSCert, w.TLSKey = s.pair("tls_cert", "tls_key")
 	const remedy = `"nabat config pin" asks for a PIN and prints the line to put here`
-	if pin, line, ok := s.required("pin", remedy); ok {
-		if _, err := parseHash(pin); err != nil {
+	if hash, line, ok := s.required("pin", remedy); ok {
+		if _, err := pin.Parse(hash); err != nil {
 			// Somebody may have written the PIN itself: it must not be repeated.
 			s.report(line, remedy, "pin is not a hash that can be checked (%v)", err)
 		}
-		w.PIN = NewSecret(pin)
+		w.PIN = NewSecret(hash)
 	}
 	s.end()
 	return w

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/pin"
 	"nabat/gateway/web/staff"
 )
 
@@ -165,7 +166,7 @@ func TestWithoutAPINTheConsoleStaysClosed(t *testing.T) {
 	if list := s.opt.Health.List(); len(list) != 1 || list[0].Name != conditionNoPIN {
 		t.Errorf("conditions %+v", list)
 	}
-	if _, err := New(Options{Site: testSite(), Source: newHouse(), Now: newHouse().now, PINHash: "1234"}); !errors.Is(err, staff.ErrBadHash) {
+	if _, err := New(Options{Site: testSite(), Source: newHouse(), Now: newHouse().now, PINHash: "1234"}); !errors.Is(err, pin.ErrHash) {
 		t.Errorf("a PIN that is not a hash: %v", err)
 	}
 	if _, err := New(Options{}); !errors.Is(err, ErrOptions) {

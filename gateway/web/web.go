@@ -21,6 +21,7 @@ import (
 
 	"nabat/gateway/alert"
 	"nabat/gateway/health"
+	"nabat/gateway/pin"
 	"nabat/gateway/web/staff"
 	"nabat/gateway/web/words"
 )
@@ -81,7 +82,7 @@ type Options struct {
 	// Stats returns the figures of this moment; it must not block.
 	Stats func() Stats
 	Wall  Wall
-	// PINHash is the staff PIN as staff.HashPIN wrote it. Without one the
+	// PINHash is the staff PIN as package pin wrote it. Without one the
 	// console stays closed and the condition "console-without-pin" is set.
 	PINHash string
 	// MetricsToken opens /metrics to a bearer of it; without one /metrics
@@ -141,7 +142,7 @@ func New(opt Options) (*Server, error) {
 	if opt.PINHash == "" {
 		opt.Health.Set(conditionNoPIN, "no staff PIN is configured, so the console stays closed; set one and restart")
 	} else {
-		hash, err := staff.ParseHash(opt.PINHash)
+		hash, err := pin.Parse(opt.PINHash)
 		if err != nil {
 			return nil, fmt.Errorf("staff PIN: %w", err)
 		}

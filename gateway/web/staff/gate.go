@@ -1,3 +1,6 @@
+// Package staff keeps the tries at the staff PIN and the sessions of those who
+// knew it. Nothing of it outlives the process, and no address is kept in clear
+// or on disk.
 package staff
 
 import (
@@ -12,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"nabat/gateway/pin"
 )
 
 // Errors of Gate.Try, beside *LockedError.
@@ -53,7 +58,7 @@ const (
 // which bounds memory, and makes each address wait longer after each wrong
 // one. All methods may be called from any goroutine.
 type Gate struct {
-	hash   Hash
+	hash   pin.Verifier
 	secret [32]byte      // keys the map below, so that no address is kept
 	turn   chan struct{} // holds one token; whoever has it may hash
 	queue  chan struct{}
@@ -71,7 +76,7 @@ type tries struct {
 }
 
 // NewGate returns a gate for the PIN with the given hash.
-func NewGate(h Hash) (*Gate, error) {
+func NewGate(h pin.Verifier) (*Gate, error) {
 	g := &Gate{
 		hash:      h,
 		turn:      make(chan struct{}, 1),
@@ -88,7 +93,7 @@ func NewGate(h Hash) (*Gate, error) {
 // Try checks a PIN that came from addr. It returns nil for the right one, else
 // ErrWrongPIN, ErrBusy, a *LockedError, or ctx's error. Whether addr may try
 // is decided while it has its turn, so parallel tries cannot outrun the lock.
-func (g *Gate) Try(ctx context.Context, addr netip.Addr, pin string) error {
+func (g *Gate) Try(ctx context.Context, addr netip.Addr, tried string) error {
 	key := g.key(addr)
 	if err := g.locked(key); err != nil { // a locked one need not take a turn
 		return err
@@ -110,7 +115,7 @@ func (g *Gate) Try(ctx context.Context, addr netip.Addr, pin string) error {
 	if err := g.locked(key); err != nil {
 		return err
 	}
-	return g.record(key, g.hash.Matches(pin))
+	return g.record(key, g.hash.Verify(tried))
 }
 
 // locked returns a *LockedError when key may not try now.

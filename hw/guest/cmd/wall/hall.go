@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"nabat/gateway/config"
+	"nabat/gateway/pin"
 	"nabat/hw/guest/gpiosim"
 )
 
@@ -60,7 +60,7 @@ func (h *hall) open(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	hash, err := config.HashPIN(config.NewPIN())
+	hash, err := pin.Hash(pin.New())
 	if err != nil {
 		return err
 	}
