@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/web/words"
+	"nabat/gateway/words"
 )
 
 // Language returns the language of a terminal from LC_ALL, LC_MESSAGES and

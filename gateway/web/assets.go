@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/web/words"
+	"nabat/gateway/words"
 )
 
 //go:embed assets

@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/web/words"
+	"nabat/gateway/words"
 )
 
 // staleWithin is the promise of the page, with nothing added for the test.

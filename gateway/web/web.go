@@ -23,7 +23,7 @@ import (
 	"nabat/gateway/health"
 	"nabat/gateway/pin"
 	"nabat/gateway/web/staff"
-	"nabat/gateway/web/words"
+	"nabat/gateway/words"
 )
 
 // Source tells what is so now. Both methods are called from many goroutines.

@@ -1,4 +1,5 @@
-// Package words holds every text of the pages in Russian, Kazakh and English.
+// Package words holds the words that people see on pages and screens, in
+// Russian, Kazakh and English.
 package words
 
 import (
