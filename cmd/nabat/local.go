@@ -7,10 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"nabat/gateway/alert"
 	"nabat/gateway/config"
 	"nabat/gateway/control"
 )
@@ -80,20 +78,5 @@ func (v statusVerb) Run(ctx context.Context, stdout io.Writer) error {
 		e.SetIndent("", "  ")
 		return e.Encode(s)
 	}
-	return control.Print(stdout, s, userLanguage())
-}
-
-// userLanguage is the language of the terminal, English when it is none of ours.
-func userLanguage() alert.Language {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			for _, l := range alert.Languages() {
-				if strings.HasPrefix(v, string(l)) {
-					return l
-				}
-			}
-			break
-		}
-	}
-	return alert.English
+	return control.Print(stdout, s, control.Language(os.Getenv))
 }
