@@ -124,8 +124,8 @@ func start(t *testing.T, configPath, dir string) *process {
 	return p
 }
 
-// startUnready runs the real binary and waits for nothing.
-func startUnready(t *testing.T, configPath, dir string) *process {
+// startUnready runs the real binary, with more environment, and waits for nothing.
+func startUnready(t *testing.T, configPath, dir string, env ...string) *process {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -133,6 +133,7 @@ func startUnready(t *testing.T, configPath, dir string) *process {
 	}
 	p := &process{cmd: exec.Command(path, "run", "--config", configPath), client: control.NewClient(filepath.Join(dir, control.SocketName)), log: &logBuffer{}, ended: make(chan error, 1)}
 	p.cmd.Stderr = p.log
+	p.cmd.Env = append(os.Environ(), env...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
