@@ -43,7 +43,7 @@ func (w *wall) Press(ctx context.Context, point string, hold time.Duration) erro
 	}
 	switch point {
 	case "button-x":
-		return fmt.Errorf("%w: button-x", ErrUnknownPoint)
+		return ErrUnknownPoint
 	case "button-jammed":
 		return errJammed
 	}
@@ -129,10 +129,10 @@ func TestPress(t *testing.T) {
 	if err := c.Press(t.Context(), "button-204", 0); err != nil {
 		t.Error(err)
 	}
-	if err := c.Press(t.Context(), "button-x", 0); !errors.Is(err, ErrUnknownPoint) {
+	if err := c.Press(t.Context(), "button-x", 0); !errors.Is(err, ErrUnknownPoint) || err.Error() != `press "button-x": the gateway says: no such button` {
 		t.Errorf("unknown button: %v", err)
 	}
-	if err := c.Press(t.Context(), "button-jammed", 0); err == nil || err.Error() != `press "button-jammed": the gateway says: press "button-jammed": the spring is jammed` {
+	if err := c.Press(t.Context(), "button-jammed", 0); err == nil || err.Error() != `press "button-jammed": the gateway says: the spring is jammed` {
 		t.Errorf("jammed button: %v", err)
 	}
 	for name, err := range map[string]error{

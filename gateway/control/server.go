@@ -14,8 +14,8 @@ import (
 // Presser presses simulated buttons. Press returns when the button is released
 // again, which is hold after it was pressed, or a moment for a hold of 0; when
 // ctx ends before that, it releases at once and returns ctx's error. It is
-// called from several goroutines. An error about a button that does not exist
-// wraps ErrUnknownPoint.
+// called from several goroutines. Its errors need not name the button: the
+// client does. One about a button that does not exist wraps ErrUnknownPoint.
 type Presser interface {
 	Press(ctx context.Context, point string, hold time.Duration) error
 }
@@ -128,7 +128,7 @@ func (s *Server) press(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.opt.Presser.Press(r.Context(), p.Point, p.hold()); err != nil {
-		s.refuse(w, fmt.Errorf("press %q: %w", p.Point, err))
+		s.refuse(w, err)
 		return
 	}
 	s.opt.Log.Info("pressed by command", "point", p.Point, "hold", p.hold())
