@@ -108,12 +108,12 @@ func Load(path string) (*Config, error) {
 func Parse(name string, b []byte) (*Config, error) {
 	r := &reader{file: name}
 	if len(b) > maxSize {
-		r.report(1, fmt.Sprintf("the file is larger than %d MiB", maxSize>>20), "a configuration of a thousand rooms takes less than 1 MiB; is this the right file?")
+		r.report(1, "a configuration of a thousand rooms takes less than 1 MiB; is this the right file?", "the file is larger than %d MiB", maxSize>>20)
 		return nil, r.errors()
 	}
 	root, problem := parseDocument(b)
 	if problem != nil {
-		r.report(problem.Line, problem.What, problem.Remedy)
+		r.report(problem.Line, problem.Remedy, "%s", problem.What)
 		return nil, r.errors()
 	}
 	c := r.config(root)

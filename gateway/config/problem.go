@@ -50,8 +50,9 @@ type reader struct {
 	problems Errors
 }
 
-func (r *reader) report(line int, what, remedy string) {
-	r.problems = append(r.problems, Problem{File: r.file, Line: line, What: what, Remedy: remedy})
+// report notes a mistake: what would be right, then what is wrong.
+func (r *reader) report(line int, remedy, format string, args ...any) {
+	r.problems = append(r.problems, Problem{File: r.file, Line: line, What: fmt.Sprintf(format, args...), Remedy: remedy})
 }
 
 // errors returns what was collected, or an untyped nil.

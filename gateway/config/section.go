@@ -28,8 +28,9 @@ func (s *section) about(what string) string {
 	return s.title + ": " + what
 }
 
+// report is the reader's, with the section's title before what is wrong.
 func (s *section) report(line int, remedy, format string, args ...any) {
-	s.r.report(line, s.about(fmt.Sprintf(format, args...)), remedy)
+	s.r.report(line, remedy, "%s", s.about(fmt.Sprintf(format, args...)))
 }
 
 func (s *section) has(key string) bool {
