@@ -1,12 +1,11 @@
 package main
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"nabat/gateway/config"
 	"nabat/gateway/pin"
@@ -15,7 +14,7 @@ import (
 type configVerb struct {
 	Init  configInit  `cmd:"" help:"Print a minimal commented configuration with a fresh staff PIN."`
 	Check configCheck `cmd:"" help:"Check a configuration: every mistake with its line and the remedy."`
-	PIN   configPIN   `cmd:"" name:"pin" help:"Read a new staff PIN from standard input and print its hash for the configuration."`
+	PIN   configPIN   `cmd:"" name:"pin" help:"Ask for a new staff PIN and print its line for the configuration."`
 }
 
 type configInit struct{}
@@ -53,22 +52,51 @@ func (v configCheck) Run(stdout io.Writer, aside notes) error {
 	if c.MQTT.Enabled {
 		link = "dispatch at " + c.MQTT.Host
 	}
+	if c.Board == config.BoardSim {
+		fmt.Fprintln(aside, `warning: board = "sim" reads no real button; write board = "gpio", the chip and the lines before anybody relies on it`)
+	}
 	_, err = fmt.Fprintf(stdout, "%s is good: %d buttons, %d lamps, %d places, %s\n", v.File, len(c.Inputs), len(c.Outputs), len(c.Site.Places), link)
 	return err
 }
 
 type configPIN struct{}
 
-// Run reads one line, so that the PIN is in no shell history.
-func (configPIN) Run(stdout io.Writer) error {
-	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 1024)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the PIN from standard input: %w", err)
-	}
-	hash, err := pin.Hash(strings.TrimRight(line, "\r\n"))
+// errUnlike says that a PIN was typed differently the second time.
+var errUnlike = errors.New("the two PINs differ: nothing was made")
+
+// Run asks for the PIN where nobody reads it over a shoulder or in a shell's
+// history: without echo at a terminal, else as one line of standard input.
+func (configPIN) Run(ctx context.Context, stdout io.Writer, aside notes) error {
+	chosen, err := askPIN(ctx, aside)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, hash)
+	hash, err := pin.Hash(chosen)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "pin = %q\n", hash)
 	return err
+}
+
+func askPIN(ctx context.Context, aside io.Writer) (string, error) {
+	if !isTerminal(os.Stdin) {
+		line, err := readLine(os.Stdin)
+		if err != nil {
+			return "", fmt.Errorf("read the PIN from standard input: %w", err)
+		}
+		return line, nil
+	}
+	chosen, err := askUnseen(ctx, aside, "New staff PIN (it is not shown): ")
+	if err != nil {
+		return "", err
+	}
+	again, err := askUnseen(ctx, aside, "The same once more: ")
+	if err != nil {
+		return "", err
+	}
+	if again != chosen {
+		return "", errUnlike
+	}
+	return chosen, nil
 }
