@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"nabat/gateway/supervise"
 )
 
 // tool runs one of systemd's tools; without it the test fails, because then
@@ -98,6 +100,10 @@ func TestServiceKeepsItsPromises(t *testing.T) {
 		if len(u[key]) != 1 {
 			t.Errorf("%s is missing", key)
 		}
+	}
+	// Beyond the jobs' own limit the process closes files and writes its last lines.
+	if stop, err := time.ParseDuration(strings.Join(u["TimeoutStopSec"], " ")); err != nil || stop < supervise.StopLimit+10*time.Second {
+		t.Errorf("TimeoutStopSec=%s (%v): stopping every job in turn takes up to %v", u["TimeoutStopSec"], err, supervise.StopLimit)
 	}
 	for _, target := range []string{"network-online", "time-sync"} {
 		for _, key := range []string{"After", "Wants", "Requires"} {

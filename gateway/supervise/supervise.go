@@ -30,6 +30,13 @@ var ErrStuck = errors.New("did not stop when asked")
 // stopEach is how long each job may take to stop before the next one is asked.
 const stopEach = 3 * time.Second
 
+// StopLimit is how long stopping all jobs takes at the most; whoever ends the
+// process by force waits longer.
+const StopLimit = 45 * time.Second
+
+// ErrTooMany is wrapped by Run's refusal of more jobs than StopLimit allows.
+var ErrTooMany = errors.New("too many jobs to stop one after the other")
+
 // lookEvery is how often stalled jobs are looked for without a watchdog.
 const lookEvery = 5 * time.Second
 
@@ -106,8 +113,12 @@ func (g *Group) add(name string, run Func, essential bool) {
 // ended and every job stopped well, otherwise the errors of the essential jobs
 // that ended and of those jobs that did not stop (these may still be running).
 // The service manager is told when every essential job is ready, while the
-// pulses of all of them are fresh, and when the gateway stops. Call Run once.
+// pulses of all of them are fresh, and when the gateway stops. More jobs than
+// can be stopped within StopLimit are refused with ErrTooMany. Call Run once.
 func (g *Group) Run(ctx context.Context) error {
+	if need := time.Duration(len(g.jobs)) * stopEach; need > StopLimit {
+		return fmt.Errorf("%w: %d jobs need up to %v, want at most %v (raise StopLimit, and TimeoutStopSec of the unit)", ErrTooMany, len(g.jobs), need, StopLimit)
+	}
 	ended := make(chan *job, len(g.jobs))
 	ready := make(chan *job, len(g.jobs))
 	var waiting []string

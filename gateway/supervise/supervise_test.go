@@ -139,6 +139,21 @@ func TestStuckJobIsNamedAndDelaysOnlyItself(t *testing.T) {
 	})
 }
 
+func TestMoreJobsThanCanBeStoppedAreRefused(t *testing.T) {
+	idle := Started(func(ctx context.Context) error { <-ctx.Done(); return nil })
+	for extra, want := range map[int]error{0: nil, 1: ErrTooMany} {
+		g := New(Options{})
+		for range int(StopLimit/stopEach) + extra {
+			g.Optional("one of many", idle)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := g.Run(ctx); !errors.Is(err, want) {
+			t.Errorf("%d too many: %v, want %v", extra, err, want)
+		}
+	}
+}
+
 func TestErrorWhileStoppingIsReturned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(Options{})
