@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"slices"
 	"sync"
@@ -28,7 +29,8 @@ import (
 // Bounds of the desk's memory.
 const (
 	keptEvents = 200  // events that the page lists
-	queued     = 4096 // messages between the broker and the desk
+	keptAbove  = 4096 // events beyond the high-water mark of an epoch
+	queued     = 1000 // messages between the broker and the desk
 	maxAbove   = 500  // events beyond the high-water mark in one receipt
 )
 
@@ -53,6 +55,8 @@ type Desk struct {
 	now      func() time.Time
 	log      *slog.Logger
 	server   *mqtt.Server
+	closing  sync.Once
+	ended    chan struct{} // closed by Close
 	address  string
 	password string
 	messages chan []byte
@@ -72,14 +76,17 @@ type Entry struct {
 	At    time.Time
 }
 
-// mark is what the desk has of one epoch.
+// mark is what the desk has of one epoch. A desk that was started after the
+// gateway misses the beginning for ever, so that above would grow without end:
+// its lowest numbers are forgotten, and count as new if they come again.
 type mark struct {
 	through uint64
 	above   map[uint64]bool
 }
 
-// New opens the broker's port and starts nothing else. The password of the
-// one account is made anew each time.
+// New opens the broker's port and starts nothing else: connections wait for
+// Run. The password of the one account is made anew each time. Whoever does not
+// come to call Run calls Close.
 func New(ctx context.Context, o Options) (*Desk, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -98,7 +105,7 @@ func New(ctx context.Context, o Options) (*Desk, error) {
 	d := &Desk{
 		topics: o.Topics, now: o.Now, log: o.Log,
 		address: l.Addr().String(), password: rand.Text(),
-		messages: make(chan []byte, queued), marks: make(map[string]*mark),
+		messages: make(chan []byte, queued), ended: make(chan struct{}), marks: make(map[string]*mark),
 	}
 	d.server = mqtt.New(&mqtt.Options{InlineClient: true, Logger: slog.New(slog.DiscardHandler)})
 	ledger := &auth.Ledger{
@@ -108,6 +115,8 @@ func New(ctx context.Context, o Options) (*Desk, error) {
 			auth.RString(o.Topics.Status()):  auth.WriteOnly,
 			auth.RString(o.Topics.Receipt()): auth.ReadOnly,
 			auth.RString(o.Topics.Command()): auth.ReadOnly,
+			// What no filter matches would be allowed.
+			"#": auth.Deny,
 		}}},
 	}
 	if err := d.server.AddHook(new(auth.Hook), &auth.Options{Ledger: ledger}); err != nil {
@@ -127,60 +136,78 @@ func (d *Desk) Address() string { return d.address }
 // Password returns the password of Username. It is good for this run only.
 func (d *Desk) Password() string { return d.password }
 
-// Run serves the broker and the desk until ctx ends, then returns nil.
+// Close lets go of the port and of whoever is connected. Run calls it at its
+// end. A second call changes nothing.
+func (d *Desk) Close() (err error) {
+	d.closing.Do(func() {
+		close(d.ended)
+		if err = d.server.Close(); err != nil {
+			err = fmt.Errorf("close the demonstration broker: %w", err)
+		}
+	})
+	return err
+}
+
+// Run serves the broker and the desk until ctx ends, then closes both and
+// returns nil. It may be called once.
 func (d *Desk) Run(ctx context.Context) error {
-	if err := d.server.Serve(); err != nil {
-		return fmt.Errorf("start the demonstration broker: %w", err)
-	}
+	// The broker acknowledges an event whether or not anybody takes it: the
+	// desk has to be there before the first gateway is.
 	err := d.server.Subscribe(d.topics.Events(), 1, func(_ *mqtt.Client, _ packets.Subscription, pk packets.Packet) {
 		select {
-		case d.messages <- slices.Clone(pk.Payload):
-		default: // no receipt is given, so that nothing is claimed
+		case d.messages <- slices.Clone(pk.Payload): // while it is full, the gateway waits
+		case <-d.ended: // no receipt is given, so that nothing is claimed
 		}
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("subscribe the desk: %w", err), d.server.Close())
+		return errors.Join(fmt.Errorf("subscribe the desk: %w", err), d.Close())
+	}
+	if err := d.server.Serve(); err != nil {
+		return errors.Join(fmt.Errorf("start the demonstration broker: %w", err), d.Close())
 	}
 	for {
 		select {
 		case <-ctx.Done():
-			if err := d.server.Close(); err != nil {
-				return fmt.Errorf("close the demonstration broker: %w", err)
-			}
-			return nil
+			return d.Close()
 		case payload := <-d.messages:
 			d.take(payload)
 		}
 	}
 }
 
-// take remembers one message and everything that waits behind it, then gives
-// receipts for the epochs that it saw.
+// take remembers one message and what waits behind it, as much as one receipt
+// can list, then gives receipts for the epochs that it saw.
 func (d *Desk) take(payload []byte) {
-	seen := make(map[string]bool)
-	for {
+	stored := make(map[string][]uint64) // by epoch
+	for n := 1; ; n++ {
 		e, err := event.Decode(payload)
+		if err == nil {
+			err = d.store(e)
+		}
 		if err != nil {
 			d.log.Warn("the desk could not read an event", "error", err)
 		} else {
-			d.store(e)
-			seen[e.Ref.Epoch] = true
+			stored[e.Ref.Epoch] = append(stored[e.Ref.Epoch], e.Ref.Seq)
 		}
-		select {
-		case payload = <-d.messages:
-			continue
-		default:
+		if n == maxAbove || len(d.messages) == 0 {
+			break
 		}
-		break
+		payload = <-d.messages
 	}
-	for epoch := range seen {
-		if err := d.server.Publish(d.topics.Receipt(), d.receipt(epoch).Encode(), false, 1); err != nil {
+	for epoch, numbers := range stored {
+		if err := d.server.Publish(d.topics.Receipt(), d.receipt(epoch, numbers).Encode(), false, 1); err != nil {
 			d.log.Warn("the desk could not give a receipt", "error", err)
 		}
+		d.forget(epoch)
 	}
 }
 
-func (d *Desk) store(e event.Event) {
+// store remembers an event; one that is known already is only counted.
+func (d *Desk) store(e event.Event) error {
+	a, err := e.Alert()
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.marks[e.Ref.Epoch]
@@ -190,12 +217,7 @@ func (d *Desk) store(e event.Event) {
 	}
 	if e.Ref.Seq <= m.through || m.above[e.Ref.Seq] {
 		d.again++
-		return
-	}
-	a, err := e.Alert()
-	if err != nil {
-		d.log.Warn("the desk could not read an event's data", "error", err)
-		return
+		return nil
 	}
 	m.above[e.Ref.Seq] = true
 	for m.above[m.through+1] {
@@ -208,23 +230,44 @@ func (d *Desk) store(e event.Event) {
 	if len(d.events) > keptEvents {
 		d.events = slices.Clone(d.events[len(d.events)-keptEvents:])
 	}
+	return nil
 }
 
-func (d *Desk) receipt(epoch string) event.Receipt {
+// receipt says what the desk has of an epoch. Where that is more than one
+// receipt can list, the numbers that were just stored go before others, which
+// were in a receipt of their own, and the higher before the lower.
+func (d *Desk) receipt(epoch string, stored []uint64) event.Receipt {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m := d.marks[epoch]
-	r := event.Receipt{Epoch: epoch}
-	if m == nil {
-		return r
+	r := event.Receipt{Epoch: epoch, Through: m.through}
+	all := slices.Sorted(maps.Keys(m.above))
+	chosen := make(map[uint64]bool)
+	for _, n := range stored {
+		if n > m.through {
+			chosen[n] = true
+		}
 	}
-	r.Through = m.through
-	for seq := range m.above {
-		r.Above = append(r.Above, seq)
+	for _, n := range slices.Backward(all) {
+		if len(chosen) == maxAbove {
+			break
+		}
+		chosen[n] = true
 	}
-	slices.Sort(r.Above)
-	if len(r.Above) > maxAbove { // the newest matter: older ones were receipted before
-		r.Above = r.Above[len(r.Above)-maxAbove:]
-	}
+	r.Above = slices.Sorted(maps.Keys(chosen))
 	return r
+}
+
+// forget drops the lowest numbers above the mark where there are too many. Each
+// was in a receipt.
+func (d *Desk) forget(epoch string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	above := d.marks[epoch].above
+	if len(above) <= keptAbove {
+		return
+	}
+	for _, n := range slices.Sorted(maps.Keys(above))[:len(above)-keptAbove] {
+		delete(above, n)
+	}
 }
