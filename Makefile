@@ -18,8 +18,8 @@ APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qem
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
-demo: ## the whole main job on this machine: wall, lobby, console, dispatch
-	$(GO) run -trimpath -ldflags '$(LDFLAGS)' ./cmd/nabat demo
+demo: ## the whole main job on this machine: wall, lobby, console, dispatch (ARGS=--help for its flags)
+	$(GO) run -trimpath -ldflags '$(LDFLAGS)' ./cmd/nabat demo $(ARGS)
 
 build: ## bin/nabat for this machine
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nabat ./cmd/nabat
@@ -68,7 +68,7 @@ bench: build ## the figures, each against a floor in the same run; writes docs/b
 	$(GO) run ./cmd/nabat-bench -o docs/benchmarks.md
 
 shots: ## the screenshots of README from the real pages
-	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web/... -args -shots $(CURDIR)/docs/img
+	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web -args -shots $(CURDIR)/docs/img
 
 clean: ## remove what was built
 	rm -rf bin dist $(CACHE)

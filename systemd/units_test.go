@@ -186,6 +186,42 @@ func TestSysusers(t *testing.T) {
 	}
 }
 
+// Whoever follows the top README word by word ends with the program and the
+// files where systemd looks for them.
+func TestREADMEInstallsWhereTheFilesAreLookedFor(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed := map[string]string{} // by what it is made of
+	for line := range strings.Lines(string(b)) {
+		if words := strings.Fields(line); len(words) == 7 && slices.Equal(words[:4], []string{"sudo", "install", "-D", "-m"}) {
+			installed[words[5]] = words[6]
+		}
+	}
+	program := strings.Fields(strings.Join(unit(t)["ExecStart"], " "))
+	if len(program) != 4 {
+		t.Fatalf("ExecStart=%q", program)
+	}
+	for from, to := range map[string]string{
+		"dist/nabat-linux-arm64":           program[0],
+		"systemd/nabat.service":            "/usr/lib/systemd/system/nabat.service",
+		"systemd/sysusers.d/nabat.conf":    "/usr/lib/sysusers.d/nabat.conf",
+		"systemd/tmpfiles.d/nabat.conf":    "/usr/lib/tmpfiles.d/nabat.conf",
+		"systemd/udev/60-nabat-gpio.rules": "/usr/lib/udev/rules.d/60-nabat-gpio.rules",
+	} {
+		if installed[from] != to {
+			t.Errorf("README installs %s as %q, want %s", from, installed[from], to)
+		}
+	}
+	if len(installed) != 5 {
+		t.Errorf("README installs %v", installed)
+	}
+	if !strings.Contains(string(b), "nabat config init | sudo tee "+program[3]+" ") {
+		t.Errorf("README does not write the configuration to %s", program[3])
+	}
+}
+
 // There is no tool on every Debian that checks tmpfiles and udev rules without
 // acting on them, so their lines are read here.
 func TestLinesOfTheOtherFiles(t *testing.T) {
