@@ -9,6 +9,7 @@ import (
 
 	"nabat/gateway/alert"
 	"nabat/gateway/clock"
+	"nabat/sync/event"
 )
 
 // measureOvertake compares how long an alarm takes to a subscriber while a long
@@ -65,22 +66,23 @@ func measureOvertake(ctx context.Context, b *bench) (s section, err error) {
 	return section{
 		title: "A new alarm behind a backlog",
 		lines: []line{
-			atMost(fmt.Sprintf("a new alarm behind a backlog of %d that drains, against an empty queue", b.size.queued), 2, 0.99, &busy.whole, &idle.whole),
+			atMost(fmt.Sprintf("a new alarm behind a backlog of %d that drains, to a subscriber of alarms, against an empty queue", b.size.queued), 2, 0.99, &busy.urgent, &idle.urgent),
+			atMost("the same, to a subscriber of everything", 2, 0.99, &busy.whole, &idle.whole),
 		},
 		how: []string{
-			fmt.Sprintf("%d alarms, one every %s, each from its append (which includes its commit) to the handler of a subscriber of everything, while the link drains a queue of %d routine rows as fast as it can. "+
-				"%d turns of %s; before each the queue is filled up again, so that it is never shorter than %d rows. The floor is the same with an empty queue, broker and subscriber being the same.",
+			fmt.Sprintf("%d alarms, one every %s, each from its append (which includes its commit) to the handlers of two subscribers, one of alarms only and one of everything, while the link drains a queue of %d routine rows as fast as it can. "+
+				"%d turns of %s; before each the queue is filled up again, so that it is never shorter than %d rows. The floor is the same with an empty queue, broker and subscribers being the same.",
 				busy.whole.count(), b.size.every, b.size.queued, storms, b.size.storm, lowest),
 		},
 		also: []string{
-			fmt.Sprintf("p50: %s against %s.", nice(busy.whole.at(0.5)), nice(idle.whole.at(0.5))),
+			fmt.Sprintf("p50: %s against %s to the subscriber of alarms, %s against %s to that of everything.", nice(busy.urgent.at(0.5)), nice(idle.urgent.at(0.5)), nice(busy.whole.at(0.5)), nice(idle.whole.at(0.5))),
 			"p50 of the parts, backlog / empty: " + parts(busy, idle, 0.5),
 			"p99 of the parts, backlog / empty: " + parts(busy, idle, 0.99),
 			fmt.Sprintf("every alarm came, in order; %d events came a second time, with the same id, because the link was stopped between the turns with up to %d in flight.", busy.got.twice, window),
 		},
 		hidden: []string{
-			fmt.Sprintf("a broker and a subscriber of their own: journal, link, broker and subscriber share %s here, and all of them are busy with the backlog; "+
-				"the alarm also travels behind up to %d routine events in flight.", "the processors of one machine", window),
+			"machines of their own for broker and subscribers: with journal and link they share the processors of one machine here, and all of them are busy with the backlog;",
+			fmt.Sprintf("what stands behind the gateway: an alarm travels after up to %d routine events in flight, and a subscriber of everything that is slower than the drain gets it after those that the broker holds for it.", window),
 		},
 	}, nil
 }
@@ -88,8 +90,8 @@ func measureOvertake(ctx context.Context, b *bench) (s section, err error) {
 // parts says where the time of an alarm goes.
 func parts(busy, idle *gatewayLine, q float64) string {
 	both := func(a, b *samples) string { return nice(a.at(q)) + " / " + nice(b.at(q)) }
-	return fmt.Sprintf("until committed %s; from there until the link has read the row %s; from there until the broker's acknowledgement is back %s, and to the subscriber %s.",
-		both(&busy.committed, &idle.committed), both(&busy.reading, &idle.reading), both(&busy.acked, &idle.acked), both(&busy.travel, &idle.travel))
+	return fmt.Sprintf("until committed %s; from there until the link has read the row %s; from there until the broker's acknowledgement is back %s, to the subscriber of alarms %s, to that of everything %s.",
+		both(&busy.committed, &idle.committed), both(&busy.reading, &idle.reading), both(&busy.acked, &idle.acked), both(&busy.direct, &idle.direct), both(&busy.travel, &idle.travel))
 }
 
 // storms is how many turns of alarms each queue gets.
@@ -101,9 +103,10 @@ type gatewayLine struct {
 	br    *broker
 	name  string
 	maker *maker
-	got   *arrivals
+	got   *arrivals // of everything
+	first *arrivals // of alarms only
 
-	whole, committed, reading, acked, travel samples
+	urgent, direct, whole, committed, reading, acked, travel samples
 
 	mu      sync.Mutex // guards ackedAt
 	ackedAt map[uint64]time.Time
@@ -122,11 +125,24 @@ func (b *bench) newLine(ctx context.Context, br *broker, dir, name string) (*gat
 	if err != nil {
 		return nil, errors.Join(err, st.stop())
 	}
-	return &gatewayLine{st: st, br: br, name: name, maker: &maker{now: clk.Now, numbering: st.Epoch()}, got: got, ackedAt: make(map[uint64]time.Time)}, nil
+	topics, err := event.NewTopics(benchSite, name)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("name the topics: %w", err), st.stop())
+	}
+	topic, err := topics.Event(alert.Raised)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("name the topic of alarms: %w", err), st.stop())
+	}
+	first, err := subscribe(br, "alarms-"+name, topic)
+	if err != nil {
+		return nil, errors.Join(err, st.stop())
+	}
+	return &gatewayLine{first: first, st: st, br: br, name: name, maker: &maker{now: clk.Now, numbering: st.Epoch()}, got: got, ackedAt: make(map[uint64]time.Time)}, nil
 }
 
 func (g *gatewayLine) stop() error {
 	g.got.stop()
+	g.first.stop()
 	return g.st.stop()
 }
 
@@ -153,7 +169,7 @@ type alarmTrip struct {
 // storm lets the link run, sends an alarm at every beat, and waits until all
 // came.
 func (g *gatewayLine) storm(ctx context.Context, size sizes) (err error) {
-	for _, s := range []*samples{&g.whole, &g.committed, &g.reading, &g.acked, &g.travel} {
+	for _, s := range []*samples{&g.urgent, &g.direct, &g.whole, &g.committed, &g.reading, &g.acked, &g.travel} {
 		s.begin(true)
 	}
 	count := int(size.storm / size.every)
@@ -219,7 +235,11 @@ func (g *gatewayLine) one(ctx context.Context) error {
 }
 
 func (g *gatewayLine) arrived(ctx context.Context, seq uint64) error {
-	return untilTrue(ctx, silence, fmt.Sprintf("alarm %d arrives", seq), func() bool { _, ok := g.got.alarm(seq); return ok })
+	return untilTrue(ctx, silence, fmt.Sprintf("alarm %d arrives", seq), func() bool {
+		_, ok := g.got.alarm(seq)
+		_, too := g.first.alarm(seq)
+		return ok && too
+	})
 }
 
 // measure takes the times of the trips apart. One read may give several rows:
@@ -231,7 +251,9 @@ func (g *gatewayLine) measure(trips []alarmTrip, reads <-chan time.Time) error {
 	}
 	for _, t := range trips {
 		at, _ := g.got.alarm(t.ref.Seq)
+		early, _ := g.first.alarm(t.ref.Seq)
 		g.whole.add(at.Sub(t.begun))
+		g.urgent.add(early.Sub(t.begun))
 		g.committed.add(t.at.Sub(t.begun))
 		for len(read) > 1 && read[0].Before(t.at) {
 			read = read[1:]
@@ -239,10 +261,14 @@ func (g *gatewayLine) measure(trips []alarmTrip, reads <-chan time.Time) error {
 		if len(read) > 0 {
 			g.reading.add(max(read[0].Sub(t.at), 0))
 			g.travel.add(at.Sub(read[0]))
+			g.direct.add(early.Sub(read[0]))
 			if ack, ok := g.ackOf(t.ref.Seq); ok {
 				g.acked.add(ack.Sub(read[0]))
 			}
 		}
+	}
+	if err := g.first.check(g.first.total()); err != nil {
+		return err
 	}
 	g.got.mu.Lock()
 	defer g.got.mu.Unlock()
