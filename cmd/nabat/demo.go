@@ -52,6 +52,7 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, far.Close()) }()
 	g, err := newGateway(c, log)
 	if err != nil {
 		return errors.Join(err, pages.Close())
@@ -102,7 +103,7 @@ func (v demoVerb) farEnd(ctx context.Context, c *config.Config, dir string, log 
 	}
 	passwordFile := filepath.Join(dir, "mqtt-password")
 	if err := os.WriteFile(passwordFile, []byte(far.Password()), 0o600); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("write the broker's password: %w", err), pages.Close())
+		return nil, nil, errors.Join(fmt.Errorf("write the broker's password: %w", err), far.Close(), pages.Close())
 	}
 	c.MQTT = config.MQTT{Enabled: true, Host: far.Address(), ClientID: "nabat-demo", Username: desk.Username, PasswordFile: passwordFile}
 	return far, pages, nil

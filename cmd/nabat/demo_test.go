@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net"
 	"os"
 	"regexp"
 	"strings"
@@ -62,6 +63,20 @@ func TestBrowserDemoShowsTheWholeCircle(t *testing.T) {
 	do(console, t, chromedp.Click(`#alerts button.outline`), chromedp.Click(`#decide-outcome input`), chromedp.Click(`#decide-send`))
 	eventually(lobby, t, `document.getElementById("cards").hidden && !document.getElementById("idle").hidden`)
 	eventually(dispatch, t, `!document.getElementById("none").hidden`)
+}
+
+func TestDemoSaysWhichAddressIsTaken(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for flag, other := range map[string]string{"--listen": "--desk", "--desk": "--listen"} {
+		args := []string{"demo", flag, l.Addr().String(), other, "127.0.0.1:0"}
+		if status, _, errs := call(t, args...); status != exitFailed || !strings.Contains(errs, flag) {
+			t.Errorf("%s taken: status %d: %s", flag, status, errs)
+		}
+	}
 }
 
 // TestDispatchPageSpeaksThreeLanguages looks at the dispatch page's words.
