@@ -45,7 +45,7 @@ type consoleAlert struct {
 	Arrived    *markJSON `json:"arrived,omitempty"`
 }
 
-// chainStep is one truth about an alert: done, open (not yet), or unknown.
+// chainStep is one truth about an alert: done, or open (not proven yet).
 type chainStep struct {
 	Step  string `json:"step"`
 	State string `json:"state"`
@@ -89,7 +89,7 @@ func (s *Server) consoleNow(lang alert.Language, now alert.Stamp) consoleState {
 }
 
 func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.View, a alert.Alert) consoleAlert {
-	truth := view.Truth(a)
+	truth, proof := view.Truth(a), view.Proofs[a.Key]
 	c := consoleAlert{
 		ID: a.ID, Number: a.Last.Number,
 		Icon: s.assets.icon(a.Kind), Title: s.kindName(lang, a.Kind),
@@ -97,10 +97,10 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		Place: s.placePath(lang, a.Place), Point: a.Last.Point, Held: a.Last.Gesture == alert.Hold,
 		First: moment(now, a.First.At), Last: moment(now, a.Last.At),
 		Clock: a.First.At.Wall.Local().Format("15:04:05"), Sure: a.First.At.Synced,
-		Truth: truth, Chain: chain(a, truth, s.durable()),
+		Truth: truth, Chain: chain(truth, proof),
 		Means: s.words[lang].Get("chain." + truth.String() + ".means"),
 	}
-	if slices.ContainsFunc(c.Chain, func(st chainStep) bool { return st.State == "unknown" }) {
+	if truth == alert.TruthAccepted && proof < alert.TruthReceived {
 		c.Means = s.words[lang].Get("chain.accepted.unknown")
 	}
 	mark := func(m alert.Mark) *markJSON {
@@ -114,28 +114,19 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 }
 
 // chain says of each truth whether it is so. A person on site may accept an
-// alert that never left the building, or the disk: the truth "accepted" stands
-// for none of those before it, so only what is proven otherwise is claimed.
-func chain(a alert.Alert, truth alert.Truth, durable bool) []chainStep {
+// alert that never left the building, or the disk: "accepted" stands for none
+// of those before it, each of which needs a proof of its own.
+func chain(truth, proof alert.Truth) []chainStep {
 	steps := make([]chainStep, 0, alert.TruthAccepted+1)
 	for t := alert.TruthRaised; t <= alert.TruthAccepted; t++ {
 		state := "open"
-		switch {
-		case t > truth:
-		case t == alert.TruthRaised || t == alert.TruthAccepted || truth != alert.TruthAccepted || a.Covers(a.Received):
+		if t <= proof || t == truth {
 			state = "done"
-		case t == alert.TruthSaved && durable:
-			state = "done"
-		default:
-			state = "unknown"
 		}
 		steps = append(steps, chainStep{Step: t.String(), State: state})
 	}
 	return steps
 }
-
-// durable reports whether events reach the disk, as far as is known.
-func (s *Server) durable() bool { return s.opt.Stats != nil && s.opt.Stats().Journal.Durable }
 
 // whoName returns who made a mark: a role in words, or what dispatch said.
 func (s *Server) whoName(lang alert.Language, m alert.Mark) string {

@@ -389,12 +389,13 @@ func TestTheChainClaimsNothingUnproven(t *testing.T) {
 	if err := h.Acknowledge(t.Context(), alert.Decision{Alert: a.ID, Number: a.Last.Number, Who: "duty"}); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := look(), "raised=done saved=done sent=unknown received=unknown accepted=done"; got != want {
+	if got, want := look(), "raised=done saved=done sent=open received=open accepted=done"; got != want {
 		t.Errorf("accepted on site without a link: %s", got)
 	}
-	h.change(func(v *alert.View) {
-		v.State = v.State.Next(alert.Event{Type: alert.Received, Numbering: a.Numbering, Number: a.Last.Number, Kind: a.Kind, Place: &a.Place})
-	})
+	if means := s.consoleNow(alert.English, h.now()).Alerts[0].Means; !strings.Contains(means, "not confirmed") {
+		t.Errorf("accepted on site without a link means %q", means)
+	}
+	h.change(func(v *alert.View) { v.Proofs[a.Key] = alert.TruthReceived })
 	if got, want := look(), "raised=done saved=done sent=done received=done accepted=done"; got != want {
 		t.Errorf("received and accepted: %s", got)
 	}

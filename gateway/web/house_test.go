@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"net/http/httptest"
 	"strconv"
 	"sync"
@@ -37,7 +38,7 @@ type house struct {
 
 func newHouse() *house {
 	h := &house{begun: time.Now(), changed: make(chan struct{})}
-	h.view = alert.View{State: alert.NewState(), Truths: map[alert.Key]alert.Truth{}, Points: map[string]alert.PointStatus{}}
+	h.view = alert.View{State: alert.NewState(), Truths: map[alert.Key]alert.Truth{}, Proofs: map[alert.Key]alert.Truth{}, Points: map[string]alert.PointStatus{}}
 	for _, b := range testSite().Buttons {
 		h.view.Points[b.ID] = alert.PointStatus{ID: b.ID, Armed: true, LastProven: h.now()}
 	}
@@ -72,14 +73,7 @@ func (h *house) change(f func(v *alert.View)) {
 	v := h.view
 	v.Version++
 	v.At = h.now()
-	v.Truths = make(map[alert.Key]alert.Truth)
-	for k, t := range h.view.Truths {
-		v.Truths[k] = t
-	}
-	v.Points = make(map[string]alert.PointStatus)
-	for id, p := range h.view.Points {
-		v.Points[id] = p
-	}
+	v.Truths, v.Proofs, v.Points = maps.Clone(v.Truths), maps.Clone(v.Proofs), maps.Clone(v.Points)
 	f(&v)
 	h.view = v
 	close(h.changed)
@@ -121,7 +115,7 @@ func (h *house) press(r raise) alert.Alert {
 			e.Gesture = alert.Hold
 		}
 		v.State = v.State.Next(e)
-		v.Truths[key] = r.truth
+		v.Truths[key], v.Proofs[key] = r.truth, min(r.truth, alert.TruthReceived)
 		a, _ = v.State.Alert(key)
 	})
 	return a

@@ -90,7 +90,7 @@ func english() Words {
 		"chain.received.means":   "Dispatch's system has confirmed that it stored the call. No person has taken it yet.",
 		"chain.accepted.means":   "A person has taken the call.",
 		"chain.accepted.unknown": "A person on site has taken the call. Whether dispatch has it is not confirmed.",
-		"chain.done":             "done", "chain.open": "not yet", "chain.unknown": "not confirmed",
+		"chain.done":             "done", "chain.open": "not yet",
 
 		"dialog.ack.title":       "Take this alert",
 		"dialog.clear.title":     "Close this alert",

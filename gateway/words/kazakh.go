@@ -90,7 +90,7 @@ func kazakh() Words {
 		"chain.received.means":   "Диспетчерлік жүйе шақыруды сақтағанын растады. Оны адам әлі қабылдаған жоқ.",
 		"chain.accepted.means":   "Шақыруды адам қабылдады.",
 		"chain.accepted.unknown": "Шақыруды осындағы адам қабылдады. Диспетчерлікке жеткені расталмаған.",
-		"chain.done":             "иә", "chain.open": "әлі жоқ", "chain.unknown": "расталмаған",
+		"chain.done":             "иә", "chain.open": "әлі жоқ",
 
 		"dialog.ack.title":       "Дабылды өзіңізге алу",
 		"dialog.clear.title":     "Дабылды жабу",

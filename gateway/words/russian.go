@@ -90,7 +90,7 @@ func russian() Words {
 		"chain.received.means":   "Система диспетчерской подтвердила, что сохранила вызов. Человек его ещё не принял.",
 		"chain.accepted.means":   "Вызов принял человек.",
 		"chain.accepted.unknown": "Вызов принял человек на месте. Получила ли его диспетчерская, не подтверждено.",
-		"chain.done":             "да", "chain.open": "ещё нет", "chain.unknown": "не подтверждено",
+		"chain.done":             "да", "chain.open": "ещё нет",
 
 		"dialog.ack.title":       "Взять тревогу на себя",
 		"dialog.clear.title":     "Закрыть тревогу",
