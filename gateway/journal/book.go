@@ -88,10 +88,11 @@ func randomID() string {
 
 // load reads the counters, cursors and parked positions: a few rows, found by
 // their keys. A database without counters is new and gets an epoch.
-func (st *store) load(ctx context.Context) (*book, error) {
+func (st *store) load(ctx context.Context) (_ *book, err error) {
+	defer func() { err = ofSchema(err) }()
 	b := &book{marks: make(map[cursorKey]*mark)}
 	var seq int64
-	err := st.conn.QueryRowContext(ctx, "SELECT epoch, seq, last_alarm, last_routine FROM meta WHERE id = 1").
+	err = st.conn.QueryRowContext(ctx, "SELECT epoch, seq, last_alarm, last_routine FROM meta WHERE id = 1").
 		Scan(&b.epoch, &seq, &b.last[Alarm], &b.last[Routine])
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -234,7 +235,7 @@ func loadAlerts(ctx context.Context, q querier) ([]alert.Alert, map[alert.Key]al
 		return nil
 	}, "SELECT epoch, seq, data, crc FROM alert")
 	if err != nil {
-		err = fmt.Errorf("read alerts: %w", err)
+		err = fmt.Errorf("read alerts: %w", ofSchema(err))
 	}
 	return list, refs, err
 }

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -41,6 +42,17 @@ const (
 	troubleDamaged                // the content is not what was written
 	troubleAccess                 // the disk or its rights: I/O error, read-only, locked
 )
+
+// ofSchema says of an error from one of this program's own statements that the
+// file is damaged, where the statement does not fit the file's tables: they are
+// not those that its version stands for.
+func ofSchema(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_ERROR {
+		return fmt.Errorf("%w: %w", err, errDamaged)
+	}
+	return err
+}
 
 // diagnose says what an error from the database means. Only codes decide;
 // texts differ between versions.

@@ -95,10 +95,10 @@ func openStore(ctx context.Context, file string, memory bool) (_ *store, err err
 		}
 	}
 	if err := migrate(ctx, st.conn, schemaFiles); err != nil {
-		return nil, err
+		return nil, ofSchema(err)
 	}
 	if err := st.prepare(ctx); err != nil {
-		return nil, err
+		return nil, ofSchema(err)
 	}
 	if st.read, err = sql.Open("sqlite", dsn); err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func openStore(ctx context.Context, file string, memory bool) (_ *store, err err
 	for _, l := range Lanes() {
 		if st.page[l], err = st.read.PrepareContext(ctx, "SELECT "+columns+" FROM "+l.String()+
 			" WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?"); err != nil {
-			return nil, err
+			return nil, ofSchema(err)
 		}
 	}
 	return st, nil
