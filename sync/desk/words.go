@@ -1,6 +1,9 @@
 package desk
 
-import "nabat/gateway/alert"
+import (
+	"nabat/gateway/alert"
+	shared "nabat/gateway/words"
+)
 
 // text is every word on the page in one language. Types and ids of events are
 // shown as they travel: operators find them so in their own systems.
@@ -13,7 +16,17 @@ type text struct {
 	Kinds                                      map[alert.Kind]string
 }
 
+// words returns the page's words; kinds are called as they are at the school.
 func words(l alert.Language) text {
+	t, school := own(l), shared.In(l)
+	t.Kinds = make(map[alert.Kind]string)
+	for _, kind := range alert.Kinds() {
+		t.Kinds[kind] = school.Get("kind." + string(kind))
+	}
+	return t
+}
+
+func own(l alert.Language) text {
 	switch l {
 	case alert.Russian:
 		return text{
@@ -22,7 +35,6 @@ func words(l alert.Language) text {
 			Kind: "Вид", Level: "Уровень", Place: "Место", Age: "Прошло", State: "Состояние",
 			Emergency: "тревога", Quiet: "тихий вызов", Accepted: "принято человеком", Waiting: "ждёт", Drill: "учения",
 			Event: "Событие", ID: "Номер", Delay: "задержка", Lost: "Нет связи со шлюзом: показано последнее известное.",
-			Kinds: map[alert.Kind]string{alert.Intruder: "Нападение", alert.Violence: "Насилие", alert.Bullying: "Травля", alert.Medical: "Нужен врач", alert.Fire: "Пожар", alert.Stranger: "Посторонний", alert.MissingChild: "Пропал ребёнок", alert.Help: "Нужна помощь", alert.Technical: "Неисправность"},
 		}
 	case alert.Kazakh:
 		return text{
@@ -31,7 +43,6 @@ func words(l alert.Language) text {
 			Kind: "Түрі", Level: "Деңгейі", Place: "Орны", Age: "Өткен уақыт", State: "Күйі",
 			Emergency: "дабыл", Quiet: "тыныш шақыру", Accepted: "адам қабылдады", Waiting: "күтуде", Drill: "жаттығу",
 			Event: "Оқиға", ID: "Нөмірі", Delay: "кідіріс", Lost: "Шлюзбен байланыс жоқ: соңғы белгілі күй көрсетілген.",
-			Kinds: map[alert.Kind]string{alert.Intruder: "Шабуыл", alert.Violence: "Зорлық-зомбылық", alert.Bullying: "Қорлау", alert.Medical: "Дәрігер керек", alert.Fire: "Өрт", alert.Stranger: "Бөгде адам", alert.MissingChild: "Бала жоғалды", alert.Help: "Көмек керек", alert.Technical: "Ақау"},
 		}
 	case alert.English:
 	}
@@ -41,6 +52,5 @@ func words(l alert.Language) text {
 		Kind: "Kind", Level: "Level", Place: "Place", Age: "Since", State: "State",
 		Emergency: "emergency", Quiet: "quiet call", Accepted: "taken by a person", Waiting: "waiting", Drill: "drill",
 		Event: "Event", ID: "Id", Delay: "delay", Lost: "No link to the gateway: this is the last known state.",
-		Kinds: map[alert.Kind]string{alert.Intruder: "Intruder", alert.Violence: "Violence", alert.Bullying: "Bullying", alert.Medical: "Medical", alert.Fire: "Fire", alert.Stranger: "Stranger", alert.MissingChild: "Missing child", alert.Help: "Help needed", alert.Technical: "Technical"},
 	}
 }
