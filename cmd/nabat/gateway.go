@@ -161,22 +161,38 @@ func (g *gateway) watchWall(ctx context.Context, ready func()) error {
 	}
 	watched := make(chan error, 1)
 	go func() { watched <- b.Run(ctx) }()
-	unknown := make(map[string]bool, len(g.wall.inputs))
-	for _, in := range g.wall.inputs {
-		unknown[in.ID] = true
-	}
-	if len(unknown) == 0 {
-		ready()
-	}
-	err = press.Run(ctx, signals, func(gesture press.Gesture) {
-		g.engine.Gesture(gesture)
-		if len(unknown) > 0 {
-			if delete(unknown, gesture.Point); len(unknown) == 0 {
-				ready()
+	known := make(chan struct{})
+	go func() {
+		defer close(known)
+		if g.everyPointKnown(ctx) {
+			ready()
+		}
+	}()
+	err = press.Run(ctx, signals, g.engine.Gesture)
+	<-known
+	return errors.Join(err, <-watched)
+}
+
+// everyPointKnown waits until the view shows every button armed or faulty, and
+// reports false when ctx ended before that.
+func (g *gateway) everyPointKnown(ctx context.Context) bool {
+	for {
+		changed := g.engine.Changed()
+		points, known := g.engine.View().Points, 0
+		for _, in := range g.wall.inputs {
+			if p := points[in.ID]; p.Armed || p.Fault != "" {
+				known++
 			}
 		}
-	})
-	return errors.Join(err, <-watched)
+		if known == len(g.wall.inputs) {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // listen opens the pages' port, with TLS when the configuration has it.

@@ -147,12 +147,14 @@ func (e *Engine) Run(ctx context.Context) error {
 		case task := <-e.tasks:
 			task()
 		case <-deadline.C:
+			e.dirty = true // a step is due, or the deadline was only a guess
 		case <-ticker.C:
 			e.silence()
 		}
-		in := e.escalate()
+		if e.dirty { // what is due changes with the state and with the deadline only
+			deadline.Reset(e.escalate())
+		}
 		e.publish()
-		deadline.Reset(in)
 		e.pulse.Beat()
 	}
 }

@@ -10,7 +10,7 @@ import (
 const (
 	// keepChunk is how many rows one deletion takes away, so that an alarm
 	// never waits long behind one.
-	keepChunk = 256
+	keepChunk = 32
 	// keepRounds bounds the deletions of one second.
 	keepRounds = 40
 	// dropChunk is how many routine rows the hard cap takes at once, at most;
@@ -51,7 +51,7 @@ func (j *Journal) retainLane(l Lane) (int64, error) {
 	b := j.book
 	passed := j.passedByAll(l)
 	upTo := min(passed, b.first[l]+keepChunk-1)
-	surplus := min(upTo, b.last[l]-j.opt.KeepRows)
+	surplus := min(upTo, passed-j.opt.KeepRows)
 	now := j.opt.Now()
 	for upTo >= b.first[l] && upTo > surplus {
 		at, ok := j.st.stampAt(l, upTo)

@@ -169,10 +169,13 @@ func (r *Runner) drain(ctx context.Context, s Session) (progress bool, err error
 			return progress, err
 		}
 		q, err := r.next(ctx)
+		if ctx.Err() != nil { // which may be why the journal could not be read
+			return progress, r.finish(ctx, s)
+		}
 		if err != nil {
 			return progress, fmt.Errorf("%w: %w", errJournal, err)
 		}
-		if q != nil && ctx.Err() == nil {
+		if q != nil {
 			q.send(s)
 			continue
 		}
@@ -228,9 +231,12 @@ func (r *Runner) finish(ctx context.Context, s Session) error {
 	timer := time.NewTimer(r.o.Grace)
 	defer timer.Stop()
 	ctx = context.WithoutCancel(ctx)
-	for r.inFlight() > 0 {
+	for {
 		if _, err := r.collect(ctx); err != nil {
 			return err
+		}
+		if r.inFlight() == 0 {
+			return nil
 		}
 		select {
 		case <-timer.C:
@@ -241,5 +247,4 @@ func (r *Runner) finish(ctx context.Context, s Session) error {
 		case <-r.routine.head():
 		}
 	}
-	return nil
 }
