@@ -11,7 +11,7 @@ LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 GUEST_TIMEOUT = 40m
 
 # Debian packages that the tests use for real: a broker, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
-APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs openssl systemd
+APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd
 
 .PHONY: help demo build cross test tools lint unit race fuzz browser guest bench shots clean
 
