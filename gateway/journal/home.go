@@ -191,7 +191,11 @@ func (j *Journal) arrive(ctx context.Context, h homecoming) {
 	a.under, a.next = false, time.Now().Add(j.opt.RetryEvery)
 	a.final = errors.Is(h.err, ErrNewerSchema)
 	a.moved, a.base, a.based = h.moved, h.base, h.based
-	if h.file != nil && a.file != nil && h.file.epoch == a.file.epoch {
+	switch {
+	case h.file == nil:
+	case a.file == nil || a.file.epoch != h.file.epoch:
+		a.file = h.file // what was moved stands there: the next try goes on behind it
+	default:
 		a.file.last = h.file.last
 	}
 	j.mu.Unlock()
@@ -199,8 +203,14 @@ func (j *Journal) arrive(ctx context.Context, h homecoming) {
 		aside, err := setAside(j.opt.Path)
 		if err != nil {
 			j.opt.Log.Warn("journal: cannot set the damaged file aside", "error", err)
-		} else if a.file != nil {
-			j.chores.acked[aside] = remember(a.file)
+		} else {
+			j.opt.Health.Set(conditionDamaged, "The journal file was damaged and is set aside as "+aside+"; what is readable is taken over.")
+			if a.file != nil {
+				j.chores.acked[aside] = remember(a.file)
+			}
+			j.mu.Lock()
+			a.file, a.based, a.moved = nil, false, [lanes]int64{}
+			j.mu.Unlock()
 		}
 	}
 	if diagnose(h.err) == troubleFull {
@@ -268,6 +278,7 @@ func (j *Journal) moveIn(ctx context.Context, h *homecoming) error {
 	mem.close()
 	j.opt.Log.Info("journal: the file is in use again", "path", j.opt.Path, "alarms_moved", h.moved[Alarm], "routine_moved", h.moved[Routine])
 	j.opt.Health.Clear(conditionMemory)
+	j.opt.Health.Clear(conditionUnknown)
 	j.tellRecovered()
 	j.startSalvage()
 	return nil

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -91,4 +92,87 @@ func TestReadOnlyDiskMeansMemoryAndAWayBack(t *testing.T) {
 	if rows := drain(t, c); len(rows) != 2 || rows[0].Ref != backlog || rows[1].Ref != ref {
 		t.Errorf("after the return came %v, want %v and %v", rows, backlog, ref)
 	}
+}
+
+// A return that fails half-way must go on where it was, not begin anew.
+func TestFailedReturnsDoubleNothing(t *testing.T) {
+	dir := smallDisk(t, "16m")
+	o := Options{Path: filepath.Join(dir, "journal.db"), Consumers: []string{"mqtt"}, RetryEvery: 10 * time.Millisecond, Ballast: -1}
+	r := start(t, o)
+	r.stop()
+	must(t, unix.Mount("none", dir, "tmpfs", unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+	r = start(t, o)
+	const events = 3000
+	var refs []alert.Ref
+	for n := uint64(1); n <= events; n++ {
+		ref, err := r.put(raise(n))
+		if !errors.Is(err, ErrNotDurable) {
+			t.Fatalf("done got %v, want ErrNotDurable", err)
+		}
+		refs = append(refs, ref)
+	}
+	must(t, unix.Mount("none", dir, "tmpfs", unix.MS_REMOUNT, "size=700k")) // room for some of them
+	eventually(t, "a disk that is full again", func() bool {
+		var fs unix.Statfs_t
+		return unix.Statfs(dir, &fs) == nil && fs.Bavail*uint64(fs.Bsize) < 64<<10
+	})
+	if r.Stats().Durable {
+		t.Fatal("everything fitted: the test shows nothing")
+	}
+	must(t, unix.Mount("none", dir, "tmpfs", unix.MS_REMOUNT, "size=16m"))
+	eventually(t, "back to the file", func() bool { return r.Stats().Durable })
+	rows := drain(t, r.Cursor("mqtt", Alarm))
+	if len(rows) != events {
+		t.Fatalf("%d rows after the return, want %d", len(rows), events)
+	}
+	for i, row := range rows {
+		if row.Ref != refs[i] {
+			t.Fatalf("row %d is %v, want %v", i, row.Ref, refs[i])
+		}
+	}
+}
+
+// Rows that are safe in a set-aside file must not be moved to memory, where a
+// stop ends them, and the file must not be marked as done.
+func TestSalvageWaitsForTheFile(t *testing.T) {
+	dir := smallDisk(t, "16m")
+	o := Options{Path: filepath.Join(dir, "journal.db"), Consumers: []string{"mqtt"}, RetryEvery: time.Hour, Ballast: -1}
+	r := start(t, o)
+	for n := uint64(1); n <= 600; n++ {
+		r.mustPut(raise(n))
+	}
+	r.stop()
+	f, err := os.OpenFile(o.Path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt(make([]byte, 100), 0) // the header
+	must(t, errors.Join(err, f.Close()))
+	j, err := Open(o) // sets the file aside; nothing runs yet
+	must(t, err)
+	full, err := os.Create(filepath.Join(dir, "full"))
+	must(t, err)
+	for block := make([]byte, 4096); err == nil; {
+		_, err = full.Write(block)
+	}
+	must(t, full.Close())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	kept := make(chan error, 1)
+	j.Append(raise(601), func(_ alert.Ref, err error) { kept <- err })
+	if err := <-kept; !errors.Is(err, ErrNotDurable) {
+		t.Fatalf("on a full disk: %v", err)
+	}
+	// Long enough for a salvage that does not wait: it takes 60 ms.
+	<-time.After(1500 * time.Millisecond)
+	cancel()
+	must(t, <-ended)
+	must(t, os.Remove(full.Name()))
+	r = start(t, o)
+	got := make(map[alert.Ref]bool)
+	eventually(t, "every acknowledged row", func() bool {
+		for _, row := range drain(t, r.Cursor("mqtt", Alarm)) {
+			got[row.Ref] = true
+		}
+		return len(got) >= 600
+	})
 }

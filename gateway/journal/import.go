@@ -2,6 +2,7 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 
@@ -34,6 +35,9 @@ type progress struct {
 	lost             int64
 }
 
+// errAway stops a salvage until the journal is back in its file.
+var errAway = errors.New("the journal is in memory")
+
 // send gives a chunk to the writer and waits until it is stored.
 func (j *Journal) send(ctx context.Context, c chunk) error {
 	answer := make(chan error, 1)
@@ -58,6 +62,10 @@ func (j *Journal) importWaiting() {
 // importChunk stores a chunk: once, unless the disk fails in a way that hides
 // whether it did; then the source stops and begins again at the last note.
 func (j *Journal) importChunk(c chunk) {
+	if j.st.memory { // rows that are safe in their old file must not move to where power ends them
+		c.answer <- errAway
+		return
+	}
 	b := &batch{late: c.rows}
 	if c.last != nil {
 		c.last.At = j.opt.Now()

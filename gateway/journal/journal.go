@@ -100,6 +100,7 @@ func (j *Journal) startAway(ctx context.Context, cause error) error {
 	alerts, refs, err := peek(ctx, j.opt.Path)
 	if err != nil {
 		j.opt.Log.Warn("journal: the alerts that were open are not known before the file comes back", "error", err)
+		j.opt.Health.Set(conditionUnknown, "Alerts that were open before this start cannot be read, so none of them is shown: "+err.Error())
 		return nil
 	}
 	j.state, j.refs = alert.NewState(alerts...), refs
@@ -125,6 +126,7 @@ func (j *Journal) adopt(st *store, b *book) {
 		b.id = j.books
 	}
 	j.st, j.book = st, b
+	j.fault = nil // whatever a reader met was in the database before
 	j.chores.identity = nil
 	if info, err := os.Stat(j.opt.Path); err == nil && !st.memory {
 		j.chores.identity = info
@@ -244,6 +246,11 @@ func (j *Journal) Run(ctx context.Context) error {
 			j.housekeep()
 		}
 	}
+	// Before anything that a dying disk can hold up.
+	for j.commitPending() {
+		j.opt.Pulse.Beat()
+	}
+	j.saveCursors()
 	stop()
 	j.joinChores()
 	j.mu.Lock()

@@ -15,6 +15,7 @@ import (
 const (
 	conditionFull    = "disk-full"
 	conditionMemory  = "journal-not-durable"
+	conditionUnknown = "alerts-unknown"
 	conditionDamaged = "journal-damaged"
 	conditionPinned  = "journal-log-pinned"
 	conditionGap     = "journal-gap"

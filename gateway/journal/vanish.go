@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"nabat/gateway/alert"
 )
@@ -43,10 +44,15 @@ func (j *Journal) rescue() {
 	aside := j.opt.Path + damagedInfix + randomID()
 	j.opt.Log.Error("journal: the file was removed from under the running gateway", "path", j.opt.Path, "copy", aside)
 	j.opt.Health.Set(conditionDamaged, "The journal file was removed while the gateway ran; its rows are being taken over from "+aside+".")
-	if err := touch(aside); err != nil {
+	err := os.MkdirAll(filepath.Dir(aside), 0o700) // the folder may be gone as well
+	if err == nil {
+		err = touch(aside)
+	}
+	if err != nil {
 		j.flee(ctx, err)
 		return
 	}
+	defer j.beating()()
 	if _, err := j.st.conn.ExecContext(ctx, "VACUUM INTO ?", aside); err != nil {
 		j.opt.Log.Error("journal: cannot copy the removed file", "error", err)
 	}
@@ -67,4 +73,32 @@ func (j *Journal) rescue() {
 	}
 	j.adopt(st, b)
 	j.startSalvage()
+}
+
+// longCopy bounds how long a copy may hold the writer before the watchdog may
+// act: by then the disk is held for dead.
+const longCopy = 10 * time.Minute
+
+// beating beats the writer's pulse during one long piece of work. The caller
+// calls what it returns at the end.
+func (j *Journal) beating() (end func()) {
+	ctx, cancel := context.WithTimeout(context.Background(), longCopy)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				j.opt.Pulse.Beat()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }

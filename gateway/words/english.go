@@ -210,6 +210,8 @@ func english() Words {
 		"condition.board-simulated.do":      "No real press will be seen. For the technician: set board = \"gpio\" and the lines of the buttons, then restart.",
 		"condition.journal-forked":          "Dispatch has events that are not here",
 		"condition.journal-forked.do":       "The gateway's disk was copied or restored from a backup. Call a technician: a new journal is needed.",
+		"condition.alerts-unknown":          "It is not known which alerts were open",
+		"condition.alerts-unknown.do":       "The journal cannot be read after the start. Ask the staff on duty; for the technician: check the disk.",
 		"condition.other":                   "{name}",
 		"condition.other.do":                "See the details below or call the technician.",
 		"ago.now":                           "just now",
