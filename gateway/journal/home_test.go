@@ -176,3 +176,39 @@ func TestSalvageWaitsForTheFile(t *testing.T) {
 		return len(got) >= 600
 	})
 }
+
+// Salvaged rows that a consumer had already are passed for it, but never over
+// a row that it has not seen.
+func TestSalvageMovesNoCursorOverAnUnreadRow(t *testing.T) {
+	o := Options{Path: file(t), Consumers: []string{"fast", "slow"}}
+	r := start(t, o)
+	for n := uint64(1); n <= 50; n++ {
+		r.mustPut(raise(n))
+	}
+	fast := r.Cursor("fast", Alarm)
+	fast.Advance(last(drain(t, fast)))
+	r.stop()
+	f, err := os.OpenFile(o.Path, os.O_WRONLY, 0)
+	must(t, err)
+	_, err = f.WriteAt(make([]byte, 100), 0)
+	must(t, errors.Join(err, f.Close()))
+	j, err := Open(o)
+	must(t, err)
+	fresh := make(chan alert.Ref, 1)
+	j.Append(raise(51), func(ref alert.Ref, _ error) { fresh <- ref }) // committed before the first salvaged row
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- j.Run(ctx) }()
+	want := <-fresh
+	eventually(t, "the salvage", func() bool { return j.Stats().Rows["alarm"] == 51 })
+	eventually(t, "its account", func() bool { return j.Stats().Rows["routine"] >= 1 })
+	rows := drain(t, j.Cursor("fast", Alarm))
+	if len(rows) == 0 || rows[0].Ref != want {
+		t.Errorf("the consumer that was ahead got %d rows; the new one %v must be the first", len(rows), want)
+	}
+	if rows := drain(t, j.Cursor("slow", Alarm)); len(rows) != 51 {
+		t.Errorf("the other consumer got %d rows, want all 51", len(rows))
+	}
+	cancel()
+	must(t, <-ended)
+}
