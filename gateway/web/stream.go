@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/web/staff"
 )
 
 const (
@@ -24,8 +25,6 @@ const (
 	// calm is the least time between two looks at the state, so that a
 	// chattering contact does not become a storm on every screen.
 	calm = 20 * time.Millisecond
-
-	maxPerAddress = 16
 )
 
 // audience is who a stream is for; it decides what the stream may say.
@@ -37,38 +36,49 @@ const (
 	toWall    audience = "wall"
 )
 
-// limit returns how many streams an audience may have at once.
-func (a audience) limit() int {
+// limits returns how many streams an audience may have at once, and how many
+// of them one host. The lobby needs no PIN: a host gets few of many there, yet
+// not one only, because several monitors may sit behind one address (NAT, or
+// two screens of one machine).
+func (a audience) limits() (all, host int) {
 	switch a {
 	case toLobby:
-		return 64
+		return 128, 8
 	case toConsole:
-		return 32
+		return 32, 16
 	case toWall:
-		return 16
+		return 16, 16
 	}
-	return 0
+	return 0, 0
 }
 
 // streams counts the open streams, so that pages left open, or an attacker,
-// cannot use up the gateway. Addresses are forgotten with their last stream.
+// cannot use up the gateway. An audience never takes another's places. Hosts
+// are forgotten with their last stream.
 type streams struct {
-	mu        sync.Mutex // guards both maps
-	open      map[audience]int
-	byAddress map[netip.Addr]int
+	mu     sync.Mutex // guards both maps
+	open   map[audience]int
+	byHost map[listener]int
+}
+
+// listener is a host in an audience.
+type listener struct {
+	audience audience
+	host     netip.Addr
 }
 
 func (st *streams) take(a audience, addr netip.Addr) bool {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.open == nil {
-		st.open, st.byAddress = make(map[audience]int), make(map[netip.Addr]int)
+		st.open, st.byHost = make(map[audience]int), make(map[listener]int)
 	}
-	if st.open[a] >= a.limit() || st.byAddress[addr] >= maxPerAddress {
+	key := listener{a, staff.Peer(addr)}
+	if all, host := a.limits(); st.open[a] >= all || st.byHost[key] >= host {
 		return false
 	}
 	st.open[a]++
-	st.byAddress[addr]++
+	st.byHost[key]++
 	return true
 }
 
@@ -76,8 +86,9 @@ func (st *streams) release(a audience, addr netip.Addr) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	st.open[a]--
-	if st.byAddress[addr]--; st.byAddress[addr] == 0 {
-		delete(st.byAddress, addr)
+	key := listener{a, staff.Peer(addr)}
+	if st.byHost[key]--; st.byHost[key] == 0 {
+		delete(st.byHost, key)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -154,7 +155,8 @@ func TestStreamsAreBounded(t *testing.T) {
 	s := newTestServer(t, newHouse(), nil)
 	srv := serve(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
-	for range maxPerAddress {
+	_, host := toLobby.limits()
+	for range host {
 		listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events", "")
 	}
 	answer, err := srv.Client().Get(srv.URL + "/api/v1/events")
@@ -177,7 +179,34 @@ func TestStreamsAreBounded(t *testing.T) {
 			t.Fatalf("%d streams still counted", s.streams.count(toLobby))
 		}
 	}
-	if len(s.streams.byAddress) != 0 {
-		t.Errorf("addresses remembered after the last stream: %d", len(s.streams.byAddress))
+	if len(s.streams.byHost) != 0 {
+		t.Errorf("hosts remembered after the last stream: %d", len(s.streams.byHost))
+	}
+}
+
+func TestOneHostCannotTakeEverybodysStreams(t *testing.T) {
+	var st streams
+	var took int
+	for i := range 256 { // a host may use any address of its /64
+		addr := netip.AddrFrom16([16]byte{0xfd, 1, 2, 3, 4, 5, 6, 7, 8, 15: byte(i)})
+		if st.take(toLobby, addr) {
+			took++
+		}
+	}
+	all, host := toLobby.limits()
+	if took != host || took*8 > all {
+		t.Errorf("one host took %d of %d lobby streams, want %d", took, all, host)
+	}
+	if same := netip.MustParseAddr("fd01:203:405:607::1"); !st.take(toConsole, same) || !st.take(toWall, same) {
+		t.Error("streams of the lobby take places of the console and the wall")
+	}
+	for i := range 2 * all {
+		st.take(toLobby, netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+	}
+	if n := st.count(toLobby); n != all {
+		t.Errorf("%d lobby streams, want at most %d", n, all)
+	}
+	if !st.take(toConsole, netip.MustParseAddr("10.0.0.1")) {
+		t.Error("a full lobby keeps the console out")
 	}
 }

@@ -180,16 +180,22 @@ func (g *Gate) Sweep() (guessing bool) {
 // key turns an address into what the gate remembers. One IPv6 network is one
 // address, because every device can take any address in it.
 func (g *Gate) key(addr netip.Addr) (key [sha256.Size]byte) {
+	mac := hmac.New(sha256.New, g.secret[:])
+	mac.Write(Peer(addr).AsSlice())
+	copy(key[:], mac.Sum(nil))
+	return key
+}
+
+// Peer returns what stands for one host wherever hosts are counted: an IPv4
+// address, or the /64 of an IPv6 one, all of which a single host can use.
+func Peer(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap().WithZone("")
 	if addr.Is6() {
 		if p, err := addr.Prefix(64); err == nil {
-			addr = p.Addr()
+			return p.Addr()
 		}
 	}
-	mac := hmac.New(sha256.New, g.secret[:])
-	mac.Write(addr.AsSlice())
-	copy(key[:], mac.Sum(nil))
-	return key
+	return addr
 }
 
 func roundUp(d time.Duration) time.Duration {
