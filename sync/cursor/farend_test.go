@@ -32,6 +32,7 @@ type farEnd struct {
 	opens   []time.Time
 	refuse  error // Open fails with it
 	live    *session
+	causes  []error // what Close was told, without the nils
 }
 
 func newFarEnd(seed uint64, trouble float64) *farEnd {
@@ -159,6 +160,9 @@ func (s *session) Close(cause error) error {
 	}
 	s.dead = cmpErr(s.dead, errCut)
 	s.f.live = nil
+	if cause != nil {
+		s.f.causes = append(s.f.causes, cause)
+	}
 	return cause
 }
 

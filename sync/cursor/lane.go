@@ -153,7 +153,7 @@ func (q *queue) collect(ctx context.Context, sent func(alert.Ref)) (n int, err e
 		case Never:
 			advance()
 			if err := q.Source.Park(ctx, row, reason(why)); err != nil {
-				return n, fmt.Errorf("park row %s-%d: %w", row.Ref.Epoch, row.Ref.Seq, err)
+				return n, fmt.Errorf("%w: park row %s-%d: %w", ErrJournal, row.Ref.Epoch, row.Ref.Seq, err)
 			}
 			q.pop()
 		case Later:

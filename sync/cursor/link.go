@@ -24,6 +24,10 @@ const (
 // that trying again soon will not mend: a wrong password, a stolen identity.
 var ErrRefused = errors.New("refused by the far end")
 
+// ErrJournal is wrapped by causes of the end of a session that are on our own
+// side: the journal does not read or park. They say nothing about the far end.
+var ErrJournal = errors.New("the journal fails")
+
 // Link opens sessions with a far end.
 type Link interface {
 	// Open blocks until a session is ready, until the link knows why not, or
@@ -42,7 +46,8 @@ type Session interface {
 	Lost() <-chan struct{}
 	// Err is nil while the session lives.
 	Err() error
-	// Close ends the session. cause is why, nil when the runner stops. When it
+	// Close ends the session. cause is why, nil when the runner stops; one that
+	// wraps ErrJournal must not be taken for trouble of the link. When it
 	// returns, nothing that was handed over can reach the far end any more,
 	// except what is there already. It returns the cause to back off by, which
 	// the link may know better than the runner.

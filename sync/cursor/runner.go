@@ -76,7 +76,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, errJournal):
+		case errors.Is(err, errUnread):
 			return err
 		case progress, time.Since(begun) >= r.o.Backoff.Cap:
 			failures = 1
@@ -105,8 +105,9 @@ func (r *Runner) networkUp() <-chan struct{} {
 // errNoAnswer is the cause when the far end stops answering.
 var errNoAnswer = errors.New("the far end does not answer")
 
-// errJournal marks errors of our own side.
-var errJournal = errors.New("the journal does not give its rows")
+// errUnread is the kind of ErrJournal after which Run returns. A row that cannot
+// be parked is tried again instead: what is in the other lane still goes out.
+var errUnread = fmt.Errorf("%w: it does not give its rows", ErrJournal)
 
 // session opens one session, carries rows through it and closes it. progress
 // says that at least one row was delivered.
@@ -116,7 +117,7 @@ func (r *Runner) session(ctx context.Context) (progress bool, err error) {
 		return false, err
 	}
 	progress, err = r.drain(ctx, s)
-	if cause := s.Close(err); !errors.Is(err, errJournal) {
+	if cause := s.Close(err); !errors.Is(err, ErrJournal) {
 		err = cause
 	}
 	return progress, err
@@ -131,7 +132,7 @@ func (r *Runner) rewind() {
 // that it was the network.
 func (r *Runner) wait(ctx context.Context, network <-chan struct{}, failures int, refused bool) (up bool, err error) {
 	if err := r.alarm.fill(ctx); err != nil {
-		return false, fmt.Errorf("%w: %w", errJournal, err)
+		return false, fmt.Errorf("%w: %w", errUnread, err)
 	}
 	urgent := len(r.alarm.buf) > 0
 	d := r.o.Backoff.Wait(failures, urgent, refused, r.random())
@@ -173,7 +174,7 @@ func (r *Runner) drain(ctx context.Context, s Session) (progress bool, err error
 			return progress, r.finish(ctx, s)
 		}
 		if err != nil {
-			return progress, fmt.Errorf("%w: %w", errJournal, err)
+			return progress, fmt.Errorf("%w: %w", errUnread, err)
 		}
 		if q != nil {
 			q.send(s)

@@ -352,11 +352,23 @@ func TestARowThatCannotBeParkedIsTriedAgain(t *testing.T) {
 		r.far.mu.Lock()
 		r.far.poison = func(ref alert.Ref) bool { return ref.Seq == 2 }
 		r.far.mu.Unlock()
-		r.alarm.Fail(nil, errors.New("disk full"))
+		full := errors.New("disk full")
+		r.alarm.Fail(nil, full)
 		r.alarm.Append(rows(1, 3)...)
 		pause(time.Minute)
 		if n := r.alarm.Passed(); n != 1 {
 			t.Fatalf("%d rows were passed, want the one before the refused one", n)
+		}
+		r.far.mu.Lock()
+		causes := r.far.causes
+		r.far.mu.Unlock()
+		for _, c := range causes {
+			if !errors.Is(c, cursor.ErrJournal) || !errors.Is(c, full) {
+				t.Errorf("the link was told %v, which it could take for its own fault", c)
+			}
+		}
+		if len(causes) < 2 {
+			t.Errorf("the link was told of %d failures to park, want more", len(causes))
 		}
 		r.alarm.Fail(nil, nil)
 		pause(time.Minute)

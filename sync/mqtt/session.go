@@ -279,10 +279,11 @@ func (s *session) fail(err error) {
 
 // Close implements cursor.Session.
 func (s *session) Close(cause error) error {
-	if cause == nil && s.Err() == nil {
+	// A session that works is not to blame for what our own disk does.
+	if s.Err() == nil && (cause == nil || errors.Is(cause, cursor.ErrJournal)) {
 		s.farewell()
 		s.release()
-		return nil
+		return cause
 	}
 	s.fail(cause)
 	s.release()
