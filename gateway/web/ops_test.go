@@ -138,6 +138,50 @@ func TestStreamsOutliveTheServersTimeOutsForRequests(t *testing.T) {
 	}
 }
 
+func TestIdleConnectionsAreBounded(t *testing.T) {
+	s := newTestServer(t, newHouse(), nil)
+	s.peers = 2
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, ln) }()
+	var peers []net.Conn
+	for range 3 {
+		c, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		peers = append(peers, c)
+	}
+	late := peers[2]
+	if _, err := io.WriteString(late, "GET /healthz HTTP/1.1\r\nHost: nabat\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 15)
+	_ = late.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	if n, err := late.Read(answer); err == nil {
+		t.Errorf("a third peer was let in: %q", answer[:n])
+	}
+	peers[0].Close()
+	_ = late.SetReadDeadline(time.Now().Add(4 * time.Second)) // before the idle ones are sent away
+	if _, err := io.ReadFull(late, answer); err != nil || string(answer) != "HTTP/1.1 200 OK" {
+		t.Errorf("after a peer has left: %q, %v", answer, err)
+	}
+	refill, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refill.Close()
+	cancel() // also while Accept waits for a seat
+	if err := <-served; err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
 func TestServeEndsWithItsContextThoughStreamsAreOpen(t *testing.T) {
 	s := newTestServer(t, newHouse(), nil)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -33,7 +33,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
+	go func() { served <- srv.Serve(newSeats(ln, s.peers)) }()
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {

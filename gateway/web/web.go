@@ -107,6 +107,7 @@ type Server struct {
 	opt      Options
 	log      *slog.Logger
 	session  string // of this process: part of every stream's event ids
+	peers    int    // connections of one listener
 	assets   *assets
 	gate     *staff.Gate // nil without a PIN
 	sessions staff.Sessions
@@ -127,7 +128,7 @@ func New(opt Options) (*Server, error) {
 	if opt.Site == nil || opt.Source == nil || opt.Now == nil {
 		return nil, fmt.Errorf("set Site, Source and Now: %w", ErrOptions)
 	}
-	s := &Server{opt: opt, log: opt.Log, words: make(map[alert.Language]words.Words)}
+	s := &Server{opt: opt, log: opt.Log, peers: maxPeers, words: make(map[alert.Language]words.Words)}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
