@@ -234,6 +234,7 @@ func newTestServer(t testing.TB, h *house, change func(*Options)) *Server {
 	t.Helper()
 	opt := Options{
 		Site: testSite(), Source: h, Now: h.now, Desk: h, Health: &health.Registry{}, Stats: testStats, PINHash: testPINHash(t),
+		Hosts: []string{"gateway.test", "example.com"}, // the browser's name and httptest's
 	}
 	if change != nil {
 		change(&opt)

@@ -14,10 +14,10 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 const maxBody = 4 << 10
 
 // protect puts the headers on every answer, bounds every body, and refuses
-// writes that another site's page caused.
+// other hosts' names and writes that another site's page caused.
 func (s *Server) protect(next http.Handler) http.Handler {
 	crossOrigin := http.NewCrossOriginProtection()
-	next = crossOrigin.Handler(next)
+	next = s.onlyOurs(crossOrigin.Handler(next))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

@@ -82,6 +82,10 @@ type Options struct {
 	// Stats returns the figures of this moment; it must not block.
 	Stats func() Stats
 	Wall  Wall
+	// Hosts are further names, without a port, that browsers reach the gateway
+	// by; an international one as they send it (xn--). Addresses, names of one
+	// label and names in .local need no entry.
+	Hosts []string
 	// PINHash is the staff PIN as package pin wrote it. Without one the
 	// console stays closed and the condition "console-without-pin" is set.
 	PINHash string
@@ -109,7 +113,8 @@ type Server struct {
 	session  string // of this process: part of every stream's event ids
 	peers    int    // connections of one listener
 	assets   *assets
-	gate     *staff.Gate // nil without a PIN
+	hosts    map[string]bool // never changed after New
+	gate     *staff.Gate     // nil without a PIN
 	sessions staff.Sessions
 	streams  streams
 	counters counters
@@ -128,7 +133,10 @@ func New(opt Options) (*Server, error) {
 	if opt.Site == nil || opt.Source == nil || opt.Now == nil {
 		return nil, fmt.Errorf("set Site, Source and Now: %w", ErrOptions)
 	}
-	s := &Server{opt: opt, log: opt.Log, peers: maxPeers, words: make(map[alert.Language]words.Words)}
+	s := &Server{opt: opt, log: opt.Log, peers: maxPeers, hosts: make(map[string]bool), words: make(map[alert.Language]words.Words)}
+	for _, name := range opt.Hosts {
+		s.hosts[plainName(name)] = true
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
