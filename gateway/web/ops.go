@@ -28,28 +28,33 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 }
 
 // metrics writes the figures in the Prometheus text format. They count quiet
-// alerts too, so only this machine and the bearer of the token may read them.
+// alerts too, so only this machine and the bearer of the token may read them;
+// and as this machine may be the kiosk that shows the lobby, only the bearer
+// learns levels and how often the view changed.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	if !s.mayMeasure(r) {
+	trusted := s.bearsToken(r)
+	if !trusted && !fromThisMachine(r) {
 		http.Error(w, "metrics: ask from this machine, or set a metrics token and send it as a bearer token", http.StatusForbidden)
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	s.writeMetrics(w)
+	s.writeMetrics(w, trusted)
 	if s.opt.Metrics != nil {
 		s.opt.Metrics(w)
 	}
 	metrics.WriteProcessMetrics(w)
 }
 
-func (s *Server) mayMeasure(r *http.Request) bool {
-	if s.opt.MetricsToken != "" {
-		got, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		want, have := sha256.Sum256([]byte(s.opt.MetricsToken)), sha256.Sum256([]byte(got))
-		if bearer && subtle.ConstantTimeCompare(want[:], have[:]) == 1 {
-			return true
-		}
+func (s *Server) bearsToken(r *http.Request) bool {
+	if s.opt.MetricsToken == "" {
+		return false
 	}
+	got, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	want, have := sha256.Sum256([]byte(s.opt.MetricsToken)), sha256.Sum256([]byte(got))
+	return bearer && subtle.ConstantTimeCompare(want[:], have[:]) == 1
+}
+
+func fromThisMachine(r *http.Request) bool {
 	for _, h := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
 		if r.Header.Get(h) != "" { // a proxy on this machine speaks for someone else
 			return false
@@ -58,16 +63,22 @@ func (s *Server) mayMeasure(r *http.Request) bool {
 	return address(r).IsLoopback() || r.RemoteAddr == "@" // "@" is the local socket
 }
 
-func (s *Server) writeMetrics(w io.Writer) {
+func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 	view := s.opt.Source.View()
+	name := func(l alert.Level, st alert.Status) string {
+		if !trusted {
+			return fmt.Sprintf("nabat_alerts_open{status=%q}", string(st))
+		}
+		return fmt.Sprintf("nabat_alerts_open{level=%q,status=%q}", l.String(), string(st))
+	}
 	open := make(map[string]uint64)
 	for _, l := range []alert.Level{alert.LevelHelp, alert.LevelEmergency} {
 		for _, st := range []alert.Status{alert.Actual, alert.Exercise, alert.Test} {
-			open[fmt.Sprintf("nabat_alerts_open{level=%q,status=%q}", l.String(), string(st))] = 0
+			open[name(l, st)] = 0
 		}
 	}
 	for _, a := range view.State.Open() {
-		open[fmt.Sprintf("nabat_alerts_open{level=%q,status=%q}", a.Level().String(), string(a.Status()))]++
+		open[name(a.Level(), a.Status())]++
 	}
 	for _, name := range slices.Sorted(maps.Keys(open)) {
 		metrics.WriteGaugeUint64(w, name, open[name])
@@ -83,7 +94,9 @@ func (s *Server) writeMetrics(w io.Writer) {
 	}
 	metrics.WriteGaugeUint64(w, "nabat_points_armed", armed)
 	metrics.WriteGaugeUint64(w, "nabat_points_faulted", faulted)
-	metrics.WriteCounterUint64(w, "nabat_view_version", view.Version)
+	if trusted {
+		metrics.WriteCounterUint64(w, "nabat_view_version", view.Version)
+	}
 	for _, c := range s.opt.Health.List() {
 		metrics.WriteGaugeUint64(w, fmt.Sprintf("nabat_condition{name=%q}", c.Name), 1)
 	}
