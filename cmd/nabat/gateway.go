@@ -239,7 +239,7 @@ func (g *gateway) servePages(ctx context.Context, ready func()) error {
 func (g *gateway) wirePages() error {
 	o := web.Options{
 		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
-		Stats: g.webStats, PINHash: g.config.Web.PIN.Reveal(), Log: g.log.With("room", "web"),
+		Stats: g.webStats, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
 	}
 	if g.wall.sim != nil {
 		o.Wall = g.wall.sim

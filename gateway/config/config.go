@@ -52,6 +52,9 @@ type Web struct {
 	// TLSCert and TLSKey are paths of PEM files; both are set or neither.
 	TLSCert string
 	TLSKey  string
+	// Hosts are the DNS names under which browsers reach the pages, beyond
+	// addresses, single words and names in .local, which always work.
+	Hosts []string
 	// PIN is the argon2id hash of the staff PIN, as package pin writes it.
 	PIN Secret
 }

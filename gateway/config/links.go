@@ -21,6 +21,14 @@ func (r *reader) web(top *section) Web {
 		w.Listen = listen
 	}
 	w.TLSCert, w.TLSKey = s.pair("tls_cert", "tls_key")
+	names, _ := s.texts("hosts")
+	for _, n := range names {
+		if !validHost(n.data) || n.data == "" {
+			s.report(n.line, `write a name without port, as in "alarm.school.kz"`, "hosts: %s is not a host name", quote(n.data))
+			continue
+		}
+		w.Hosts = append(w.Hosts, n.data)
+	}
 	const remedy = `"nabat config pin" asks for a PIN and prints the line to put here`
 	if hash, line, ok := s.required("pin", remedy); ok {
 		if _, err := pin.Parse(hash); err != nil {

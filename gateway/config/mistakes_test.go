@@ -148,6 +148,7 @@ func TestMistakes(t *testing.T) {
 			`f:41: [web]: pin is not a hash that can be checked (PIN hash: want $argon2id$v=19$m=19456,t=2,p=1$SALT$HASH); "nabat config pin" asks for a PIN and prints the line to put here`,
 		}},
 		{"bad listen address", `":8080"`, `"8080"`, []string{`f:40: [web]: listen = "8080" is not an address; write host:port, as in "127.0.0.1:8080", or ":8080" for every address`}},
+		{"host with a port", "[journal]", "hosts = [\"alarm.school.kz:8443\"]\n[journal]", []string{`f:42: [web]: hosts: "alarm.school.kz:8443" is not a host name; write a name without port, as in "alarm.school.kz"`}},
 		{"certificate without key", "[journal]", "tls_cert = \"/a\"\n[journal]", []string{`f:42: [web]: tls_cert stands without tls_key; write tls_key = "…" as well, or leave both out`}},
 		{"negative days", "keep_days = 30", "keep_days = -1", []string{`f:43: [journal]: keep_days = -1 is out of bounds; want 1 to 36500`}},
 		{"negative cap", "keep_days = 30", "routine_cap = -1", []string{`f:43: [journal]: routine_cap = -1 is out of bounds; want 0 to 100000000`}},

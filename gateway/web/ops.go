@@ -78,6 +78,9 @@ func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 		}
 	}
 	for _, a := range view.State.Open() {
+		if !trusted && a.Level() == alert.LevelHelp {
+			continue // who sits at a kiosk must not learn of a quiet call
+		}
 		open[name(a.Level(), a.Status())]++
 	}
 	for _, name := range slices.Sorted(maps.Keys(open)) {
