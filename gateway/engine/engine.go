@@ -143,6 +143,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			e.finish()
 			return nil
 		case task := <-e.tasks:
 			task()
@@ -156,6 +157,20 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		e.publish()
 		e.pulse.Beat()
+	}
+}
+
+// finish does what was handed over before the end: a press that has been heard
+// must reach the journal, which stops after the engine.
+func (e *Engine) finish() {
+	for {
+		select {
+		case task := <-e.tasks:
+			task()
+		default:
+			e.publish()
+			return
+		}
 	}
 }
 

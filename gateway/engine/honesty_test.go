@@ -213,3 +213,22 @@ func TestStrangersReceiptsTakeNoMemoryAndNoEffect(t *testing.T) {
 		}
 	})
 }
+
+func TestPressHeardBeforeTheEndReachesTheJournal(t *testing.T) {
+	d := &disk{}
+	e, err := engine.New(engine.Options{Site: site(), Journal: d, Clock: bubbleClock{start: time.Now()}, Numbering: "e1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // handed over, and then the end comes
+		e.Gesture(press.Gesture{Point: "button-204", Kind: press.Tap})
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := e.Run(over); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(d.types()); got != 100 {
+		t.Errorf("%d of 100 presses reached the journal", got)
+	}
+}
