@@ -53,7 +53,8 @@ type gateway struct {
 	link    *dispatchLink // nil without a link to dispatch
 	started time.Time
 	address address
-	pages   net.Listener // opened beforehand, or nil
+	pages   net.Listener            // opened beforehand, or nil
+	saved   map[alert.Key]alert.Ref // presses that an earlier run has saved
 }
 
 // newGateway opens the journal and wires all rooms. On an error nothing stays
@@ -80,13 +81,14 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, saved := g.journal.Recorded()
+	var state alert.State
+	state, g.saved = g.journal.Recorded()
 	g.engine, err = engine.New(engine.Options{
-		Site: c.Site, Journal: g.journal, Clock: clk, Numbering: g.journal.Epoch(), State: state, Saved: saved,
+		Site: c.Site, Journal: g.journal, Clock: clk, Numbering: g.journal.Epoch(), State: state, Saved: g.saved,
 		Health: g.health, Pulse: g.health.Pulse("engine", enginePulse), Log: log.With("room", "engine"),
 	})
 	if err == nil {
-		err = g.wireLink(saved)
+		err = g.wireLink()
 	}
 	if err == nil {
 		err = g.wirePages()
@@ -132,6 +134,7 @@ func (g *gateway) run(ctx context.Context) error {
 func (g *gateway) life(ctx context.Context) error {
 	site := g.config.Site
 	g.engine.Record(alert.Event{Type: alert.GatewayStarted, Subject: site.Gateway, Detail: "nabat " + version})
+	g.sentBefore()
 	<-ctx.Done()
 	g.engine.Record(alert.Event{Type: alert.GatewayStopped, Subject: site.Gateway, Detail: "nabat " + version})
 	return nil

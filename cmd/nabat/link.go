@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"nabat/gateway/alert"
 	"nabat/gateway/config"
 	"nabat/gateway/journal"
 	"nabat/gateway/supervise"
@@ -24,7 +23,7 @@ type dispatchLink struct {
 }
 
 // wireLink makes the link to dispatch, where the configuration has one.
-func (g *gateway) wireLink(saved map[alert.Key]alert.Ref) error {
+func (g *gateway) wireLink() error {
 	m := g.config.MQTT
 	if !m.Enabled {
 		return nil
@@ -45,7 +44,6 @@ func (g *gateway) wireLink(saved map[alert.Key]alert.Ref) error {
 		return err
 	}
 	g.link = l
-	g.sentBefore(saved)
 	return nil
 }
 
@@ -93,13 +91,14 @@ func (g *gateway) linkStatus() event.Status {
 
 // sentBefore tells the engine, at start, which presses an earlier run has sent.
 // It says nothing while anything waits or was ever parked: a lamp may show too
-// little, never too much. What still waits is told by the link itself.
-func (g *gateway) sentBefore(saved map[alert.Key]alert.Ref) {
+// little, never too much. What still waits is told by the link itself. It looks
+// into the journal, so no start waits for it.
+func (g *gateway) sentBefore() {
 	for _, c := range g.journal.Stats().Cursors {
 		if c.Consumer != mqttConsumer || c.Lane != journal.Alarm || c.Depth != 0 || c.Parked != 0 {
 			continue
 		}
-		for _, ref := range saved {
+		for _, ref := range g.saved {
 			g.engine.Sent(ref)
 		}
 	}

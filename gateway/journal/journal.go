@@ -264,8 +264,9 @@ func (j *Journal) Run(ctx context.Context) error {
 }
 
 // saveAfter is how long a moved cursor may wait for its commit when no event
-// comes along that it can travel with. A crash costs that many duplicates.
-const saveAfter = 100 * time.Millisecond
+// comes along that it can travel with. A crash costs that many duplicates; each
+// commit is one that an alarm may have to wait for.
+const saveAfter = time.Second
 
 // Close lets go of the files. Run calls it; a caller needs it only where Run
 // was never called. What still waits is answered with ErrClosed.
