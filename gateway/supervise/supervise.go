@@ -121,6 +121,7 @@ func (g *Group) Run(ctx context.Context) error {
 	}
 	ended := make(chan *job, len(g.jobs))
 	ready := make(chan *job, len(g.jobs))
+	armed := make(chan struct{}) // closed when every essential job is ready
 	var waiting []string
 	for _, j := range g.jobs {
 		// Not cancelled by ctx, because the order of stopping is ours.
@@ -135,6 +136,7 @@ func (g *Group) Run(ctx context.Context) error {
 			if j.essential {
 				j.err = <-g.start(own, j, isReady)
 			} else {
+				firstTheEssential(own, armed)
 				j.err = g.keep(own, j, isReady)
 			}
 			close(j.done)
@@ -149,6 +151,7 @@ func (g *Group) Run(ctx context.Context) error {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
 	if len(waiting) == 0 {
+		close(armed)
 		g.tell("READY=1")
 	}
 	for {
@@ -162,12 +165,26 @@ func (g *Group) Run(ctx context.Context) error {
 				waiting = slices.Delete(waiting, i, i+1)
 				g.log.Info("job is ready", "job", j.name, "waiting", strings.Join(waiting, ", "))
 				if len(waiting) == 0 {
+					close(armed)
 					g.tell("READY=1")
 				}
 			}
 		case <-tick.C:
 			g.look()
 		}
+	}
+}
+
+// firstTheEssential lets the essential jobs have the processor until they are
+// ready, but not for ever: a button that hangs must not keep the links down.
+func firstTheEssential(ctx context.Context, armed <-chan struct{}) {
+	const longest = 2 * time.Second
+	timer := time.NewTimer(longest)
+	defer timer.Stop()
+	select {
+	case <-armed:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
