@@ -38,7 +38,7 @@ func (g *gateway) status() control.Status {
 	for _, l := range g.config.Site.Lamps {
 		s.Points = append(s.Points, g.lampPoint(l, s))
 	}
-	for _, a := range view.State.Open() {
+	for _, a := range view.Open {
 		s.Alerts = append(s.Alerts, control.Alert{
 			ID: a.ID, Kind: a.Kind, KindName: g.config.Site.Kinds[a.Kind], Level: a.Level(), Status: a.Status(),
 			Place: a.Place.Path, Point: a.Last.Point, Truth: view.Truth(a).String(), AgeSeconds: seconds(now.Since(a.First.At)),

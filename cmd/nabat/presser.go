@@ -76,7 +76,7 @@ func (p presser) Press(ctx context.Context, point string, hold time.Duration) er
 // lastPress returns the open alert of a place and kind whose last press was the
 // given gesture, made at or after from.
 func lastPress(v *alert.View, place string, kind alert.Kind, gesture alert.Gesture, from time.Duration) (alert.Alert, bool) {
-	for _, a := range v.State.Open() {
+	for _, a := range v.Open {
 		if a.Key.Place == place && a.Kind == kind && a.Last.Gesture == gesture && a.Last.At.Mono >= from {
 			return a, true
 		}

@@ -10,6 +10,9 @@ type View struct {
 	// At is when the view was made.
 	At    Stamp
 	State State
+	// Open holds the open alerts of State, in the order of State.Open. Whoever
+	// reads the view shares it, because every lamp and page asks for it.
+	Open []Alert
 	// Truths holds how far each open alert's highest press has come.
 	Truths map[Key]Truth
 	// Proofs holds the same without a person's acceptance: how far the press

@@ -147,6 +147,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			return nil
 		case task := <-e.tasks:
 			task()
+			e.more()
 		case <-deadline.C:
 			e.dirty = true // a step is due, or the deadline was only a guess
 		case <-ticker.C:
@@ -160,18 +161,26 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 }
 
-// finish does what was handed over before the end: a press that has been heard
-// must reach the journal, which stops after the engine.
-func (e *Engine) finish() {
-	for {
+// more does what else has been handed over, up to a bound, so that a heap of
+// tasks makes one view and not one each.
+func (e *Engine) more() {
+	for range taskQueue {
 		select {
 		case task := <-e.tasks:
 			task()
 		default:
-			e.publish()
 			return
 		}
 	}
+}
+
+// finish does what was handed over before the end: a press that has been heard
+// must reach the journal, which stops after the engine.
+func (e *Engine) finish() {
+	for len(e.tasks) > 0 {
+		e.more()
+	}
+	e.publish()
 }
 
 // View returns the present view. It is never nil and never changes.

@@ -10,14 +10,14 @@ func (e *Engine) publish() {
 	}
 	e.dirty = false
 	v := &alert.View{
-		Version: 1, At: e.clock.Now(), State: e.state,
+		Version: 1, At: e.clock.Now(), State: e.state, Open: e.state.Open(),
 		Truths: make(map[alert.Key]alert.Truth), Proofs: make(map[alert.Key]alert.Truth),
 		Points: make(map[string]alert.PointStatus, len(e.points)),
 	}
 	if old != nil {
 		v.Version = old.Version + 1
 	}
-	for _, a := range e.state.Open() {
+	for _, a := range v.Open {
 		v.Proofs[a.Key] = e.proof(a)
 		v.Truths[a.Key] = v.Proofs[a.Key]
 		if a.Accepted() { // what a person has accepted needs no further proof

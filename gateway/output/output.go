@@ -86,7 +86,7 @@ func (l *Lamps) Run(ctx context.Context) error {
 // its place whose plan has lamps.
 func Show(site *alert.Site, view *alert.View, lamp alert.Lamp) Rhythm {
 	worst, lit := alert.TruthAccepted, false
-	for _, a := range view.State.Open() {
+	for _, a := range view.Open {
 		if a.Key.Place != lamp.Place || !site.Plan(a.Kind, a.Level()).Lamps {
 			continue
 		}

@@ -112,6 +112,7 @@ func view(truths map[alert.Kind]alert.Truth) *alert.View {
 		key, _ := e.Key()
 		v.Truths[key] = truths[k]
 	}
+	v.Open = v.State.Open()
 	return v
 }
 
