@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ func (s *Server) ours(host string) bool {
 	}
 	name := host
 	if i := strings.LastIndexByte(name, ':'); i >= 0 {
+		if _, err := strconv.ParseUint(name[i+1:], 10, 16); err != nil {
+			return false // what looks like a port may be the rest of a stranger's name
+		}
 		name = name[:i]
 	}
 	name = plainName(name)

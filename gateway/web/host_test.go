@@ -42,7 +42,7 @@ func TestARebindingPageDecidesNothing(t *testing.T) {
 }
 
 func FuzzOurs(f *testing.F) {
-	for _, h := range []string{"", "nabat", "[::1]:80", "a.local", "evil.example:80", "[", "]:", "::1%lo"} {
+	for _, h := range []string{"", "nabat", "[::1]:80", "a.local", "evil.example:80", "[", "]:", "::1%lo", "0:000"} {
 		f.Add(h)
 	}
 	s := newTestServer(f, newHouse(), nil)
