@@ -109,6 +109,7 @@ func TestCloseDoesNotWaitForABusyDesk(t *testing.T) {
 	g := connect(t, d)
 	topic := strings.TrimSuffix(d.topics.Events(), "#") + "alert.raised"
 	d.mu.Lock() // the desk is busy with the first event
+	defer d.mu.Unlock()
 	for seq := uint64(1); seq <= 2*queued; seq++ {
 		g.client.Publish(topic, 1, false, pressed(t, "e1", seq))
 	}
@@ -123,7 +124,6 @@ func TestCloseDoesNotWaitForABusyDesk(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("Close waits")
 	}
-	d.mu.Unlock()
 }
 
 func TestGatewayThatWaitsAtTheDoorLosesNothing(t *testing.T) {
