@@ -32,6 +32,12 @@ const (
 	LinkUp         Type = "nabat.link.up"
 	LinkDown       Type = "nabat.link.down"
 	ConfigApplied  Type = "nabat.config.applied"
+	ConfigRefused  Type = "nabat.config.refused"
+
+	CommandAccepted Type = "nabat.command.accepted"
+	CommandRefused  Type = "nabat.command.refused"
+
+	ClockSynchronised Type = "nabat.clock.synchronised"
 
 	JournalGap       Type = "nabat.journal.gap"
 	JournalParked    Type = "nabat.journal.parked"
@@ -46,10 +52,10 @@ func (t Type) Short() string { return strings.TrimPrefix(string(t), "nabat.") }
 // dispatch itself said.
 func (t Type) Urgent() bool {
 	switch t {
-	case Raised, Escalated, Acknowledged, Responding, Arrived, Cleared, DrillStarted, DrillEnded:
+	case Raised, Escalated, Acknowledged, Responding, Arrived, Cleared, DrillStarted, DrillEnded, CommandAccepted:
 		return true
 	case Received, PointFault, PointRestored, AnnouncementStarted, AnnouncementEnded,
-		GatewayStarted, GatewayStopped, LinkUp, LinkDown, ConfigApplied,
+		GatewayStarted, GatewayStopped, LinkUp, LinkDown, ConfigApplied, ConfigRefused, CommandRefused, ClockSynchronised,
 		JournalGap, JournalParked, JournalRecovered:
 		return false
 	}
@@ -137,6 +143,14 @@ type Event struct {
 	Why string `json:"why,omitempty"`
 	// ETA is when a responding team expects to arrive.
 	ETA time.Time `json:"eta,omitzero"`
+
+	// Command is the id of the command from dispatch that this event answers
+	// or carries out; Counter is its counter.
+	Command string `json:"command,omitempty"`
+	Counter uint64 `json:"counter,omitempty"`
+	// Text is what an announcement says; Until is when it ends by itself.
+	Text  *Text     `json:"text,omitempty"`
+	Until time.Time `json:"until,omitzero"`
 
 	// Fault names what is wrong with a point; Detail says it in words for a
 	// technician; LastProven is when the point was last seen to work.

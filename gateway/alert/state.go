@@ -232,7 +232,7 @@ func (s State) Next(e Event) State {
 	case Cleared:
 		a.Cleared = later(a.Cleared, mark)
 	case DrillStarted, DrillEnded, PointFault, PointRestored, AnnouncementStarted, AnnouncementEnded,
-		GatewayStarted, GatewayStopped, LinkUp, LinkDown, ConfigApplied, JournalGap, JournalParked, JournalRecovered:
+		GatewayStarted, GatewayStopped, LinkUp, LinkDown, ConfigApplied, ConfigRefused, CommandAccepted, CommandRefused, ClockSynchronised, JournalGap, JournalParked, JournalRecovered:
 		return s
 	default:
 		return s

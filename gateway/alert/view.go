@@ -1,6 +1,9 @@
 package alert
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // View is everything that outputs and pages need to know about this moment.
 // It is immutable: any goroutine may read it, nobody may change it.
@@ -20,6 +23,25 @@ type View struct {
 	Proofs map[Key]Truth
 	// Points holds the state of every supervised point, by id.
 	Points map[string]PointStatus
+	// Notices are the announcements that hold now, the newest first.
+	Notices []Notice
+}
+
+// Notice is a text for everyone in the building. It lives in memory only: a
+// restart never repeats yesterday's announcement.
+type Notice struct {
+	// ID is the announcement's id, the subject of its events.
+	ID   string
+	Text Text
+	// Screens are the lobby screens that show it; none means all.
+	Screens []string
+	// Began is when the notice was made; it ends For later by the monotonic
+	// clock.
+	Began Stamp
+	For   time.Duration
+	// Status is Exercise for the words of a drill.
+	Status      Status
+	Origin, Who string
 }
 
 // Truth returns how far a's highest press has come.
@@ -57,4 +79,8 @@ type Decision struct {
 	// Who is a role or an operator's id; Why is free text. Never about a pupil.
 	Who string
 	Why string
+	// ETA is when the team expects to arrive, for a team on its way.
+	ETA time.Time
+	// Command is the id of the command that brought the decision, if one did.
+	Command string
 }

@@ -32,6 +32,12 @@ type Status struct {
 	OldestAgeSeconds int64              `json:"oldest_age_seconds"`
 	Conditions       []health.Condition `json:"conditions"`
 	Clock            Clock              `json:"clock,omitzero"`
+	// Counter is the highest counter of a command that the gateway has taken
+	// or seen; dispatch goes on above it.
+	Counter uint64 `json:"command_counter,omitempty"`
+	// Challenge is the gateway's fresh word that a command may answer in place
+	// of an expiry time, while the gateway's clock is not synchronised.
+	Challenge string `json:"challenge,omitempty"`
 }
 
 // Clock is what the gateway knows about time.
@@ -39,6 +45,9 @@ type Clock struct {
 	Wall   time.Time `json:"wall,omitzero"`
 	Synced bool      `json:"synced"`
 	Boot   string    `json:"boot,omitempty"`
+	// Mono is CLOCK_MONOTONIC in nanoseconds since boot, at the same moment as
+	// Wall.
+	Mono time.Duration `json:"monotonic_ns,omitempty"`
 }
 
 // Will returns the document that the broker publishes when the session ends

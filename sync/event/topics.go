@@ -53,7 +53,8 @@ func NewTopics(site, gateway string) (Topics, error) {
 		alert.Raised, alert.Escalated, alert.Received, alert.Acknowledged, alert.Responding, alert.Arrived, alert.Cleared,
 		alert.DrillStarted, alert.DrillEnded, alert.PointFault, alert.PointRestored,
 		alert.AnnouncementStarted, alert.AnnouncementEnded,
-		alert.GatewayStarted, alert.GatewayStopped, alert.LinkUp, alert.LinkDown, alert.ConfigApplied,
+		alert.GatewayStarted, alert.GatewayStopped, alert.LinkUp, alert.LinkDown, alert.ConfigApplied, alert.ConfigRefused,
+		alert.CommandAccepted, alert.CommandRefused, alert.ClockSynchronised,
 		alert.JournalGap, alert.JournalParked, alert.JournalRecovered,
 	} {
 		t.events[typ] = t.base + "event/" + typ.Short()
