@@ -42,6 +42,7 @@ listen = "127.0.0.1:0"
 pin = %q
 [mqtt]
 url = "mqtt://%s"
+receipts = false
 `
 
 // configure writes the settings of a gateway with buttons and lamps on a

@@ -15,9 +15,10 @@ import (
 	"nabat/sync/mqtt/brokertest"
 )
 
-// mqttSection is the configuration of a plain link to a broker of this machine.
+// mqttSection is the configuration of a plain link to a broker of this machine
+// behind which no dispatch gives receipts.
 func mqttSection(b *brokertest.Broker) string {
-	return fmt.Sprintf("[mqtt]\nurl = \"mqtt://%s\"\n", b.Addr())
+	return fmt.Sprintf("[mqtt]\nurl = \"mqtt://%s\"\nreceipts = false\n", b.Addr())
 }
 
 // truth returns the truth of the only open alert, or "".

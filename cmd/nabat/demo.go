@@ -105,7 +105,7 @@ func (v demoVerb) farEnd(ctx context.Context, c *config.Config, dir string, log 
 	if err := os.WriteFile(passwordFile, []byte(far.Password()), 0o600); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("write the broker's password: %w", err), far.Close(), pages.Close())
 	}
-	c.MQTT = config.MQTT{Enabled: true, Host: far.Address(), ClientID: "nabat-demo", Username: desk.Username, PasswordFile: passwordFile}
+	c.MQTT = config.MQTT{Enabled: true, Host: far.Address(), ClientID: "nabat-demo", Receipts: true, Username: desk.Username, PasswordFile: passwordFile}
 	return far, pages, nil
 }
 

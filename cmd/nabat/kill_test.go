@@ -47,7 +47,7 @@ func TestKill9UnderLoad(t *testing.T) {
 	for _, l := range ledgers {
 		ids = append(ids, l.id)
 	}
-	path, pages := writeConfig(t, dir, ids, fmt.Sprintf("[mqtt]\nurl = \"mqtt://%s\"\n", broker.Addr()))
+	path, pages := writeConfig(t, dir, ids, mqttSection(broker))
 
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -19,6 +19,8 @@ type Site struct {
 	Kinds map[Kind]Text
 	// Plans says what happens for a kind at a level. Plan looks one up.
 	Plans []Plan
+	// Usual is the escalation of kinds without a plan, by level; none when nil.
+	Usual map[Level][]Step
 }
 
 // Button is one wall button: where it hangs and what its gestures mean.
@@ -59,14 +61,15 @@ type Plan struct {
 }
 
 // Plan returns the plan for a kind at a level. Without one, a quiet alert
-// lights lamps only, and an emergency is shown everywhere with its place.
+// lights lamps only, and an emergency is shown everywhere with its place; both
+// escalate as is Usual.
 func (s *Site) Plan(k Kind, l Level) Plan {
 	for _, p := range s.Plans {
 		if p.Kind == k && p.Level == l {
 			return p
 		}
 	}
-	p := Plan{Kind: k, Level: l, Lamps: true}
+	p := Plan{Kind: k, Level: l, Lamps: true, Escalation: s.Usual[l]}
 	if l == LevelEmergency {
 		p.Screens, p.ShowPlace = []string{"*"}, true
 	}

@@ -43,6 +43,13 @@ type Config struct {
 	Web     Web
 	Journal Journal
 	MQTT    MQTT
+	Central Central
+	Command Command
+	// Contacts are the people whom escalations may ask, in the order of the file.
+	Contacts []Recipient
+	SMS      SMS
+	// Warnings are what is allowed and yet hardly meant, sorted by line.
+	Warnings []Problem
 }
 
 // Web is about the pages.
@@ -89,6 +96,9 @@ type MQTT struct {
 	// is read with each connection, so that it may be changed.
 	Username     string
 	PasswordFile string
+	// Receipts says that an event counts as delivered when dispatch's receipt
+	// covers it. Without it the broker's word is enough.
+	Receipts bool
 }
 
 // Load reads and checks the configuration file at path. Mistakes in the file
@@ -153,11 +163,20 @@ func (r *reader) config(root *node) *Config {
 	w.buttons(top)
 	w.lamps(top)
 	c.Inputs, c.Outputs = w.inputs, w.outputs
-	s.Plans = r.plans(top, s, c.Screens)
 
 	c.Web = r.web(top)
 	c.Journal = r.journal(top)
 	c.MQTT = r.mqtt(top, s)
+	c.Central = r.central(top)
+	c.Command = r.command(top)
+	c.Contacts = r.contacts(top, s)
+	c.SMS = r.sms(top, c.Contacts)
+	h := reach{contacts: c.Contacts, link: c.MQTT.Enabled || c.Central.Enabled, sms: c.SMS.Enabled}
+	s.Usual = map[alert.Level][]alert.Step{
+		alert.LevelHelp: h.usual(alert.LevelHelp), alert.LevelEmergency: h.usual(alert.LevelEmergency),
+	}
+	s.Plans = r.plans(top, s, c.Screens, h)
 	top.end()
+	c.Warnings = r.sortedWarnings()
 	return c
 }

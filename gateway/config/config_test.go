@@ -102,7 +102,7 @@ func TestParseBase(t *testing.T) {
 	if c.Journal != (Journal{KeepDays: 30, RoutineCap: 2_000_000, Ballast: 16 << 20}) {
 		t.Errorf("journal = %+v", c.Journal)
 	}
-	if c.MQTT != (MQTT{Enabled: true, Host: "dispatch.example:8883", TLS: true, ClientID: "nabat-school-12-main"}) {
+	if c.MQTT != (MQTT{Enabled: true, Host: "dispatch.example:8883", TLS: true, ClientID: "nabat-school-12-main", Receipts: true}) {
 		t.Errorf("mqtt = %+v", c.MQTT)
 	}
 }

@@ -91,6 +91,7 @@ func (r *reader) mqtt(top *section, site *alert.Site) MQTT {
 	case s.has("password_file") && !s.has("username"):
 		s.report(s.lineOf("password_file"), `write username = "…" as well, or leave both out`, "password_file stands without username")
 	}
+	m.Receipts = s.yes("receipts", true)
 	plain := s.yes("allow_plain", false)
 	if m.Enabled || s.has("url") {
 		m.Host, m.TLS = s.broker(plain)

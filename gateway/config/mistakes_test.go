@@ -129,7 +129,7 @@ func TestMistakes(t *testing.T) {
 		{"bad duration", `after = "30s"`, `after = "30"`, []string{
 			`f:34: plan for fire at emergency: escalation: after = "30" is not a time span; write a number with its unit: "30s", "2m", "1h30m"`,
 		}},
-		{"negative duration", `after = "30s"`, `after = "-30s"`, []string{`f:34: plan for fire at emergency: escalation: after = "-30s" is out of bounds; want 1s to 24h0m0s`}},
+		{"negative duration", `after = "30s"`, `after = "-30s"`, []string{`f:34: plan for fire at emergency: escalation: after = "-30s" is out of bounds; want 0s to 24h0m0s`}},
 		{"escalation out of order", `after = "1m"`, `after = "30s"`, []string{
 			`f:37: plan for fire at emergency: escalation: after = 30s does not come later than the step before it (30s); list the steps in the order in which they come due; each counts from the press`,
 		}},

@@ -16,7 +16,7 @@ const allScreens = "*"
 
 // plans reads every [[plan]]. What a plan leaves out is as it would be without
 // the plan.
-func (r *reader) plans(top *section, site *alert.Site, screens []string) []alert.Plan {
+func (r *reader) plans(top *section, site *alert.Site, screens []string, h reach) []alert.Plan {
 	type key struct {
 		kind  alert.Kind
 		level alert.Level
@@ -37,11 +37,15 @@ func (r *reader) plans(top *section, site *alert.Site, screens []string) []alert
 				lines[key{kind, level}] = s.line
 			}
 		}
-		p := (&alert.Site{}).Plan(kind, level)
+		p := (&alert.Site{Usual: site.Usual}).Plan(kind, level)
 		planScreens(s, &p, screens)
 		p.ShowPlace = s.yes("show_place", p.ShowPlace)
 		p.Lamps = s.yes("lamps", p.Lamps)
-		p.Escalation = escalation(s, level)
+		if s.has("escalation") {
+			p.Escalation = escalation(s, level, h)
+		} else {
+			_, _ = s.get("escalation")
+		}
 		s.end()
 		plans = append(plans, p)
 	}
@@ -76,17 +80,18 @@ func planScreens(s *section, p *alert.Plan, screens []string) {
 	}
 }
 
-// escalation reads the steps, in the order in which they come due.
-func escalation(plan *section, level alert.Level) []alert.Step {
+// escalation reads the steps, in the order in which they come due. An empty
+// list means that nobody is ever asked.
+func escalation(plan *section, level alert.Level, h reach) []alert.Step {
 	var steps []alert.Step
-	reached, waited := level, time.Duration(0)
+	reached, waited := level, time.Duration(-1)
 	for _, s := range plan.tables("escalation") {
 		var step alert.Step
 		var ok bool
 		if !s.has("after") {
 			s.report(s.line, `write after = "30s": how long after the press nobody may have answered`, "after is missing")
 		}
-		step.After, _, ok = s.duration("after", time.Second, longestWait)
+		step.After, _, ok = s.duration("after", 0, longestWait)
 		if ok && step.After <= waited {
 			s.report(s.lineOf("after"), "list the steps in the order in which they come due; each counts from the press", "after = %v does not come later than the step before it (%v)", step.After, waited)
 		}
@@ -99,7 +104,7 @@ func escalation(plan *section, level alert.Level) []alert.Step {
 			reached = max(reached, step.Level)
 		}
 		if s.has("to") {
-			step.To = s.id("to", `write to = "duty", "head" or "dispatch"`)
+			step.To = asked(s, h)
 		} else {
 			_, _ = s.get("to")
 			if !s.has("level") {
@@ -110,4 +115,25 @@ func escalation(plan *section, level alert.Level) []alert.Step {
 		steps = append(steps, step)
 	}
 	return steps
+}
+
+// asked reads whom a step asks. A word that nobody bears is a mistake; one that
+// reaches nobody at present is a warning, because a link or a modem may be
+// switched off for a while, and the gateway must start all the same.
+func asked(s *section, h reach) string {
+	role := s.id("to", `write to = "duty", "head", "dispatch" or "second-channel"`)
+	line := s.lineOf("to")
+	switch {
+	case role == "":
+	case !h.knows(role):
+		s.report(line, instead(role, h.words())+" A word of your own needs a [[contact]] with that role", "to = %s: nobody has this role", quote(role))
+	case h.anyone(role):
+	case h.has(role):
+		s.r.warn(line, "write an [sms] section, or they must be called by hand", "%s", s.about("to = "+quote(role)+" has contacts, but no way to reach them"))
+	case role == alert.RoleDispatch:
+		s.r.warn(line, "write [mqtt] or [central], or a [[contact]] with this role", "%s", s.about("to = "+quote(role)+" reaches nobody: there is no link to dispatch"))
+	default:
+		s.r.warn(line, "write a [[contact]] with this role", "%s", s.about("to = "+quote(role)+" reaches nobody: no contact has this role"))
+	}
+	return role
 }

@@ -48,11 +48,22 @@ func (e Errors) Unwrap() []error {
 type reader struct {
 	file     string
 	problems Errors
+	warnings []Problem
 }
 
 // report notes a mistake: what would be right, then what is wrong.
 func (r *reader) report(line int, remedy, format string, args ...any) {
 	r.problems = append(r.problems, Problem{File: r.file, Line: line, What: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+// warn notes what is allowed and yet hardly meant.
+func (r *reader) warn(line int, remedy, format string, args ...any) {
+	r.warnings = append(r.warnings, Problem{File: r.file, Line: line, What: fmt.Sprintf(format, args...), Remedy: remedy})
+}
+
+func (r *reader) sortedWarnings() []Problem {
+	slices.SortStableFunc(r.warnings, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return r.warnings
 }
 
 // errors returns what was collected, or an untyped nil.
