@@ -141,8 +141,11 @@ type Event struct {
 	Who string `json:"who,omitempty"`
 	// Why is the reason in a person's own words.
 	Why string `json:"why,omitempty"`
-	// ETA is when a responding team expects to arrive.
-	ETA time.Time `json:"eta,omitzero"`
+	// ETA is when a responding team expects to arrive. Revision counts what was
+	// said before about the same press, so that the last word wins whatever the
+	// clock did between.
+	ETA      time.Time `json:"eta,omitzero"`
+	Revision uint64    `json:"revision,omitempty"`
 
 	// Command is the id of the command from dispatch that this event answers
 	// or carries out; Counter is its counter.

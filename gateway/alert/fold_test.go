@@ -72,6 +72,7 @@ func history(t *rapid.T) []Event {
 			}
 			if e.Type == Responding {
 				e.ETA = time.Unix(int64(rapid.IntRange(0, 1).Draw(t, "eta")), 0).UTC()
+				e.Revision = rapid.Uint64Range(0, 2).Draw(t, "revision")
 			}
 		}
 		events = append(events, e)

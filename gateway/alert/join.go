@@ -37,7 +37,7 @@ func (a Alert) join(b Alert) Alert {
 	a.Cleared = later(a.Cleared, b.Cleared)
 	a.Received = later(a.Received, b.Received)
 	a.Acknowledged = later(a.Acknowledged, b.Acknowledged)
-	a.Responding = later(a.Responding, b.Responding)
+	a.Responding = latest(a.Responding, b.Responding)
 	a.Arrived = later(a.Arrived, b.Arrived)
 	a.HelpSteps = a.HelpSteps.join(b.HelpSteps.Number, b.HelpSteps.Done)
 	a.EmergencySteps = a.EmergencySteps.join(b.EmergencySteps.Number, b.EmergencySteps.Done)

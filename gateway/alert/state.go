@@ -22,22 +22,42 @@ type Key struct {
 }
 
 // Mark says how far something has come: it covers every press of the key with
-// a number up to Number. Who, Why, At and ETA describe the highest one.
+// a number up to Number. Who, Why, At, ETA and Revision describe the highest one.
 type Mark struct {
-	Number  uint64    `json:"number"`
-	Who     string    `json:"who,omitempty"`
-	Why     string    `json:"why,omitempty"`
-	Origin  string    `json:"origin,omitempty"`
-	Outcome Outcome   `json:"outcome,omitempty"`
-	ETA     time.Time `json:"eta,omitzero"`
-	At      Stamp     `json:"at,omitzero"`
+	Number   uint64    `json:"number"`
+	Who      string    `json:"who,omitempty"`
+	Why      string    `json:"why,omitempty"`
+	Origin   string    `json:"origin,omitempty"`
+	Outcome  Outcome   `json:"outcome,omitempty"`
+	ETA      time.Time `json:"eta,omitzero"`
+	Revision uint64    `json:"revision,omitempty"`
+	At       Stamp     `json:"at,omitzero"`
 }
 
 // later joins two marks: the higher number wins, and of two with the same
 // number the earlier one, so that the first person's word stands.
 func later(a, b Mark) Mark {
-	c := cmp.Or(
-		cmp.Compare(b.Number, a.Number),
+	if cmp.Or(cmp.Compare(b.Number, a.Number), earlier(a, b)) > 0 {
+		return b
+	}
+	return a
+}
+
+// latest joins two marks about something that changes while it lasts, such as
+// the time at which a team is expected: of two with the same number the one
+// with the higher revision wins, and of two that were revised apart from each
+// other the one that was said later.
+func latest(a, b Mark) Mark {
+	if cmp.Or(cmp.Compare(b.Number, a.Number), cmp.Compare(b.Revision, a.Revision), earlier(b, a)) > 0 {
+		return b
+	}
+	return a
+}
+
+// earlier compares all of two marks but the number: by time first, so that the
+// result is negative when a came first.
+func earlier(a, b Mark) int {
+	return cmp.Or(
 		a.At.Wall.Compare(b.At.Wall),
 		cmp.Compare(a.At.Mono, b.At.Mono),
 		cmp.Compare(a.At.Boot, b.At.Boot),
@@ -47,11 +67,8 @@ func later(a, b Mark) Mark {
 		cmp.Compare(a.Origin, b.Origin),
 		cmp.Compare(a.Outcome, b.Outcome),
 		a.ETA.Compare(b.ETA),
+		cmp.Compare(a.Revision, b.Revision),
 	)
-	if c > 0 {
-		return b
-	}
-	return a
 }
 
 func btoi(b bool) int {
@@ -215,7 +232,7 @@ func (s State) Next(e Event) State {
 	}
 	a := s.alerts[key]
 	a.Key = key
-	mark := Mark{Number: e.Number, Who: e.Who, Why: e.Why, Origin: e.Origin, Outcome: e.Outcome, ETA: e.ETA, At: e.At}
+	mark := Mark{Number: e.Number, Who: e.Who, Why: e.Why, Origin: e.Origin, Outcome: e.Outcome, ETA: e.ETA, Revision: e.Revision, At: e.At}
 	switch e.Type {
 	case Raised:
 		a = a.raise(e)
@@ -226,7 +243,7 @@ func (s State) Next(e Event) State {
 	case Acknowledged:
 		a.Acknowledged = later(a.Acknowledged, mark)
 	case Responding:
-		a.Responding = later(a.Responding, mark)
+		a.Responding = latest(a.Responding, mark)
 	case Arrived:
 		a.Arrived = later(a.Arrived, mark)
 	case Cleared:

@@ -42,6 +42,8 @@ type Notice struct {
 	// Status is Exercise for the words of a drill.
 	Status      Status
 	Origin, Who string
+	// Command is the id of the command that brought the notice, if one did.
+	Command string
 }
 
 // Truth returns how far a's highest press has come.

@@ -12,6 +12,8 @@ import (
 var (
 	// ErrNoAlert: there is no such alert, or it was closed already.
 	ErrNoAlert = errors.New("no such open alert")
+	// ErrNoPress: the decision is about a press that never happened.
+	ErrNoPress = errors.New("there was no such press")
 	// ErrNotRecorded: the journal could not take the decision at all. An alert
 	// that was to be cleared is still open.
 	ErrNotRecorded = errors.New("the journal did not take it: try again")
@@ -24,12 +26,35 @@ var (
 // Acknowledge notes that a person takes the alert. It acts at once, and
 // answers when it is recorded.
 func (e *Engine) Acknowledge(ctx context.Context, d alert.Decision) error {
-	return e.decide(ctx, d, func(a alert.Alert, answer func(error)) {
-		ev := e.decision(alert.Acknowledged, a, d)
-		e.state = e.state.Next(ev)
-		e.dirty = true
-		e.append(ev, func(ref alert.Ref, err error) { answer(verdict(ref, err)) })
-	})
+	return e.decide(ctx, d, e.atOnce(alert.Acknowledged, d))
+}
+
+// Respond notes that a team (d.Who) is on the way and expects to arrive at
+// d.ETA; a zero ETA means that nobody knows. It acts at once, and answers when
+// it is recorded. Said again about the same press, the last word holds. A team
+// on its way means that a person has taken the alert.
+func (e *Engine) Respond(ctx context.Context, d alert.Decision) error {
+	return e.decide(ctx, d, e.atOnce(alert.Responding, d))
+}
+
+// Arrive notes that the team (d.Who) is there. It acts at once, and answers
+// when it is recorded. It means that a person has taken the alert.
+func (e *Engine) Arrive(ctx context.Context, d alert.Decision) error {
+	return e.decide(ctx, d, e.atOnce(alert.Arrived, d))
+}
+
+// atOnce returns what a decision does that acts before it is recorded.
+func (e *Engine) atOnce(typ alert.Type, d alert.Decision) func(alert.Alert, func(error)) {
+	return func(a alert.Alert, answer func(error)) {
+		ev := e.decision(typ, a, d)
+		if typ == alert.Responding {
+			ev.ETA = d.ETA.UTC()
+			if a.Responding.Number == d.Number {
+				ev.Revision = a.Responding.Revision + 1
+			}
+		}
+		e.actThen(ev, answer)
+	}
 }
 
 // Clear closes the alert for the presses up to d.Number. It is recorded first
@@ -66,19 +91,25 @@ func verdict(ref alert.Ref, err error) error {
 // decide runs f in the engine for the open alert that d names and waits for
 // its answer or for ctx.
 func (e *Engine) decide(ctx context.Context, d alert.Decision, f func(a alert.Alert, answer func(error))) error {
-	answer := make(chan error, 1)
-	ok := e.do(func() {
+	return e.ask(ctx, fmt.Sprintf("alert %q", d.Alert), func(answer func(error)) {
 		a, found := e.state.Find(d.Alert)
 		if !found || !a.Open() {
-			answer <- fmt.Errorf("alert %q: %w", d.Alert, ErrNoAlert)
+			answer(fmt.Errorf("alert %q: %w", d.Alert, ErrNoAlert))
 			return
 		}
 		if d.Number == 0 || d.Number > a.Last.Number {
-			answer <- fmt.Errorf("alert %q: decision about press %d, but the last press was %d", d.Alert, d.Number, a.Last.Number)
+			answer(fmt.Errorf("alert %q: press %d, the last was %d: %w", d.Alert, d.Number, a.Last.Number, ErrNoPress))
 			return
 		}
-		f(a, func(err error) { answer <- err })
+		f(a, answer)
 	})
+}
+
+// ask runs f in the engine and waits until it has called answer, once and from
+// any goroutine, or until ctx ends. what names the object in errors.
+func (e *Engine) ask(ctx context.Context, what string, f func(answer func(error))) error {
+	answer := make(chan error, 1)
+	ok := e.do(func() { f(func(err error) { answer <- err }) })
 	if !ok {
 		return ErrStopped
 	}
@@ -86,7 +117,7 @@ func (e *Engine) decide(ctx context.Context, d alert.Decision, f func(a alert.Al
 	case err := <-answer:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("alert %q: %w (%w)", d.Alert, ErrNotYet, ctx.Err())
+		return fmt.Errorf("%s: %w (%w)", what, ErrNotYet, ctx.Err())
 	case <-e.stopped:
 		return ErrStopped
 	}
@@ -98,6 +129,6 @@ func (e *Engine) decision(typ alert.Type, a alert.Alert, d alert.Decision) alert
 		Type: typ, Subject: a.ID, At: e.clock.Now(),
 		Numbering: a.Numbering, Number: d.Number,
 		Kind: a.Kind, Level: a.Level(), Status: a.Status(), Place: &place,
-		Origin: d.Origin, Who: d.Who, Why: d.Why,
+		Origin: d.Origin, Who: d.Who, Why: d.Why, Command: d.Command,
 	}
 }

@@ -55,8 +55,9 @@ type Options struct {
 }
 
 // Engine owns the state. Its methods may be called from any goroutine; they
-// hand their work to Run, which does one thing at a time. No method waits for
-// a disk or a network except Clear, which waits for the disk by definition.
+// hand their work to Run, which does one thing at a time. Run waits for no disk
+// and no network; decisions answer when the journal has, or when their context
+// ends.
 type Engine struct {
 	site    *alert.Site
 	journal Journal
@@ -76,6 +77,7 @@ type Engine struct {
 	numbering string
 	number    uint64
 	state     alert.State
+	notices   []alert.Notice // the newest first
 	points    map[string]alert.PointStatus
 	saved     map[alert.Key]savedPress
 	early     map[alert.Ref]bool // sent, but not known as a saved press
@@ -112,7 +114,7 @@ func New(o Options) (*Engine, error) {
 		tasks:     make(chan func(), taskQueue),
 		stopped:   make(chan struct{}),
 		numbering: o.Numbering,
-		number:    o.State.HighestNumber(o.Numbering),
+		number:    max(o.State.HighestNumber(o.Numbering), o.State.HighestNumber(drillNumbering(o.Numbering))),
 		state:     o.State,
 		points:    make(map[string]alert.PointStatus),
 		saved:     make(map[alert.Key]savedPress),
@@ -138,7 +140,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	const beat = time.Second
 	ticker := time.NewTicker(beat)
 	defer ticker.Stop()
-	deadline := time.NewTimer(e.escalate())
+	deadline := time.NewTimer(e.due())
 	defer deadline.Stop()
 	for {
 		select {
@@ -154,7 +156,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.silence()
 		}
 		if e.dirty { // what is due changes with the state and with the deadline only
-			deadline.Reset(e.escalate())
+			deadline.Reset(e.due())
 		}
 		e.publish()
 		e.pulse.Beat()
@@ -180,6 +182,7 @@ func (e *Engine) finish() {
 	for len(e.tasks) > 0 {
 		e.more()
 	}
+	e.silenceNotices()
 	e.publish()
 }
 
@@ -254,6 +257,14 @@ func (e *Engine) act(ev alert.Event) {
 	e.state = e.state.Next(ev)
 	e.dirty = true
 	e.append(ev, nil)
+}
+
+// actThen is act for somebody who waits: answer is called when the journal has
+// spoken.
+func (e *Engine) actThen(ev alert.Event, answer func(error)) {
+	e.state = e.state.Next(ev)
+	e.dirty = true
+	e.append(ev, func(ref alert.Ref, err error) { answer(verdict(ref, err)) })
 }
 
 func (e *Engine) committed(ev alert.Event, ref alert.Ref, err error) {

@@ -10,6 +10,10 @@ import (
 // cannot happen; if it does, the engine must go on hearing presses.
 const patience = time.Minute
 
+// due does all that time asks for and returns how long it is until the next of
+// it.
+func (e *Engine) due() time.Duration { return min(e.escalate(), e.expire()) }
+
 // escalate does every escalation step that is due and returns how long it is
 // until the next one.
 func (e *Engine) escalate() time.Duration {

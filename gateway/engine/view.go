@@ -1,6 +1,10 @@
 package engine
 
-import "nabat/gateway/alert"
+import (
+	"slices"
+
+	"nabat/gateway/alert"
+)
 
 // publish shows a new view if anything has changed since the last one.
 func (e *Engine) publish() {
@@ -12,7 +16,8 @@ func (e *Engine) publish() {
 	v := &alert.View{
 		Version: 1, At: e.clock.Now(), State: e.state, Open: e.state.Open(),
 		Truths: make(map[alert.Key]alert.Truth), Proofs: make(map[alert.Key]alert.Truth),
-		Points: make(map[string]alert.PointStatus, len(e.points)),
+		Points:  make(map[string]alert.PointStatus, len(e.points)),
+		Notices: slices.Clone(e.notices),
 	}
 	if old != nil {
 		v.Version = old.Version + 1

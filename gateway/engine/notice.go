@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"nabat/gateway/alert"
+)
+
+// Bounds of announcements.
+const (
+	// MaxNotice is the longest time for which an announcement stands.
+	MaxNotice = time.Hour
+	// MaxNoticeText is the longest text of one language, in characters.
+	MaxNoticeText = 300
+	// maxNotices is how many stand at once; the oldest gives way.
+	maxNotices = 8
+	// maxScreens bounds the screens that one announcement names.
+	maxScreens = 64
+)
+
+// ErrNotice: the announcement is empty, too long, or has no bounded time.
+var ErrNotice = errors.New("not an announcement")
+
+// Announce shows a text for n.For, at most MaxNotice by the monotonic clock. It
+// acts at once, and answers when it is recorded. A notice with the ID of one
+// that stands takes its place; without an ID it is given one. Began is the
+// engine's to say.
+func (e *Engine) Announce(ctx context.Context, n alert.Notice) error {
+	if err := checkNotice(n); err != nil {
+		return err
+	}
+	if n.ID == "" {
+		n.ID = newID()
+	}
+	if !n.Status.Valid() {
+		n.Status = alert.Actual
+	}
+	n.Screens = slices.Clone(n.Screens)
+	return e.ask(ctx, fmt.Sprintf("announcement %q", n.ID), func(answer func(error)) {
+		n.Began = e.clock.Now()
+		e.notices = slices.DeleteFunc(e.notices, func(old alert.Notice) bool { return old.ID == n.ID })
+		for len(e.notices) >= maxNotices {
+			e.endNotice(len(e.notices)-1, "too many announcements at once")
+		}
+		e.notices = slices.Insert(e.notices, 0, n)
+		e.dirty = true
+		ev := e.noticeEvent(alert.AnnouncementStarted, n)
+		ev.Until = n.Began.Wall.Add(n.For)
+		e.append(ev, func(ref alert.Ref, err error) { answer(verdict(ref, err)) })
+	})
+}
+
+func checkNotice(n alert.Notice) error {
+	switch {
+	case strings.TrimSpace(n.Text.RU+n.Text.KK+n.Text.EN) == "":
+		return fmt.Errorf("the text is empty: %w", ErrNotice)
+	case n.For <= 0 || n.For > MaxNotice:
+		return fmt.Errorf("it would stand for %v, want at most %v: %w", n.For, MaxNotice, ErrNotice)
+	case len(n.Screens) > maxScreens:
+		return fmt.Errorf("%d screens, want at most %d: %w", len(n.Screens), maxScreens, ErrNotice)
+	}
+	for _, text := range []string{n.Text.RU, n.Text.KK, n.Text.EN} {
+		switch {
+		case !utf8.ValidString(text) || utf8.RuneCountInString(text) > MaxNoticeText:
+			return fmt.Errorf("a text is longer than %d characters: %w", MaxNoticeText, ErrNotice)
+		case strings.ContainsFunc(text, unicode.IsControl):
+			return fmt.Errorf("a text holds control characters: %w", ErrNotice)
+		}
+	}
+	return nil
+}
+
+// expire ends the notices whose time is over and returns how long it is until
+// the next one ends.
+func (e *Engine) expire() time.Duration {
+	next, now := time.Hour, e.clock.Now()
+	for i := len(e.notices) - 1; i >= 0; i-- {
+		left := e.notices[i].For - now.Since(e.notices[i].Began)
+		if left <= 0 {
+			e.endNotice(i, "")
+			continue
+		}
+		next = min(next, left)
+	}
+	return next
+}
+
+// silenceNotices ends all notices, because they live no longer than the
+// process.
+func (e *Engine) silenceNotices() {
+	for len(e.notices) > 0 {
+		e.endNotice(len(e.notices)-1, "the gateway stops")
+	}
+}
+
+func (e *Engine) endNotice(i int, why string) {
+	ev := e.noticeEvent(alert.AnnouncementEnded, e.notices[i])
+	ev.Detail = why
+	e.notices = slices.Delete(slices.Clone(e.notices), i, i+1)
+	e.dirty = true
+	e.append(ev, nil)
+}
+
+func (e *Engine) noticeEvent(typ alert.Type, n alert.Notice) alert.Event {
+	text := n.Text
+	return alert.Event{
+		Type: typ, Subject: n.ID, At: e.clock.Now(), Text: &text, Status: n.Status,
+		Origin: n.Origin, Who: n.Who, Command: n.Command,
+	}
+}
