@@ -56,6 +56,22 @@ type Options struct {
 	// Received is told what dispatch's application has stored for good. It is
 	// called from one goroutine of its own.
 	Received func(epoch string, through uint64, above []uint64)
+	// Receipts makes a row count as delivered when a receipt covers it; what the
+	// broker alone has taken is sent again in the next session, or when receipts
+	// show that dispatch lacks it. Without it the broker's word is enough, for
+	// those whose consumer gives no receipts. It needs Trust.
+	Receipts bool
+	// Trust is asked about every receipt, before Received and before a cursor
+	// moves; one that it refuses is as good as never come. It must refuse what
+	// names events that the journal has not written, and from then on every
+	// receipt of that epoch: dispatch then holds the events of another copy of
+	// this journal under the same names. It must not block. nil trusts all.
+	Trust func(event.Receipt) bool
+	// Command is told every message of the command topic, in order, from one
+	// goroutine of its own, which it may keep busy: what comes while 64 wait is
+	// dropped, as is what has more than 16 KiB. Nothing is checked here. retained
+	// says that the broker had kept the message from before this subscription.
+	Command  func(payload []byte, retained bool)
 	Recorder Recorder
 	Health   *health.Registry
 	// NetworkUp returns a channel that is closed when a network comes up.
@@ -73,6 +89,9 @@ type Timing struct {
 	Heartbeat time.Duration // 20 s
 	Settle    time.Duration // 10 s: how long up or down lasts before it is recorded
 	Steady    time.Duration // 60 s: a session this long was not stolen
+	Hole      time.Duration // 10 s: how long receipts may lack a sent event before it is sent again
+	Again     time.Duration // 5 min: the longest wait between two repetitions for the same event
+	Silence   time.Duration // 60 s: how long nothing is confirmed before a condition says so
 	Backoff   cursor.Backoff
 }
 
@@ -89,6 +108,7 @@ func (t Timing) withDefaults() Timing {
 		{&t.KeepAlive, 15 * time.Second}, {&t.Timeout, 5 * time.Second},
 		{&t.Patience, 10 * time.Second}, {&t.Unacked, 10 * time.Second},
 		{&t.Heartbeat, 20 * time.Second}, {&t.Settle, 10 * time.Second}, {&t.Steady, time.Minute},
+		{&t.Hole, 10 * time.Second}, {&t.Again, 5 * time.Minute}, {&t.Silence, time.Minute},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
@@ -148,6 +168,8 @@ func (o Options) check() error {
 	switch {
 	case o.Alarm.Source == nil || o.Routine.Source == nil || o.Alarm.Appended == nil || o.Routine.Appended == nil:
 		return errors.New("both lanes are needed")
+	case o.Receipts && o.Trust == nil:
+		return errors.New("receipts need Trust, which knows what the journal has written")
 	case (o.CertFile == "") != (o.KeyFile == ""):
 		return errors.New("a certificate and its key belong together; set both files or none")
 	case o.User == "" && o.PasswordFile != "":

@@ -27,6 +27,7 @@ type Publisher struct {
 	report   *reporter
 	ledger   *ledger
 	receipts receipts
+	refresh  chan struct{} // the status is wanted at once
 
 	// The fields below belong to the goroutine of Run.
 	stolen  int // sessions in a row that the broker ended soon
@@ -61,9 +62,20 @@ func New(o Options) (*Publisher, error) {
 		source: event.Source(o.Site, o.Gateway), strikes: make(map[alert.Ref]int),
 	}
 	p.receipts.news = make(chan struct{}, 1)
+	p.refresh = make(chan struct{}, 1)
 	p.ledger = newLedger(o.Recorder, o.Now, p.t.Settle)
 	p.report = newReporter(o.Health, o.Log.With("broker", target.host), p.ledger)
 	return p, nil
+}
+
+// Refresh publishes the status document soon: at once, or one second after the
+// last one. It never blocks, any goroutine may call it, and many calls make one
+// document. Without a session the next birth says it.
+func (p *Publisher) Refresh() {
+	select {
+	case p.refresh <- struct{}{}:
+	default:
+	}
 }
 
 // Run delivers until ctx ends; then it says goodbye to the broker and returns
