@@ -1,0 +1,12 @@
+// Package store is the database of the reference dispatch service: what
+// gateways said, which alerts follow from it, who may speak, and what people
+// decided.
+//
+// It has two engines behind one API. SQLite is a file for one process (WAL,
+// synchronous=FULL). PostgreSQL may be shared by any number of processes.
+//
+// Guarantees: what Ingest acknowledges is committed. An event is stored once,
+// however often, in whatever order and through whatever process it arrives;
+// what tells a repetition outlives the event itself. The alerts that follow
+// do not depend on the order either, because they are alert.State's fold.
+package store
