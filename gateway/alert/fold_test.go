@@ -106,6 +106,27 @@ func TestOrderAndRepetitionChangeNothing(t *testing.T) {
 	})
 }
 
+// What was said last about the team of a press holds, in whatever order it is
+// folded and whatever the clock said.
+func TestLastWordAboutATeamHolds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		place := &Location{ID: "room-1"}
+		var said []Event
+		for i := range rapid.IntRange(1, 6).Draw(t, "words") {
+			said = append(said, Event{
+				Type: Responding, Numbering: "n", Number: 7, Kind: Help, Place: place, At: stampGen(t), Revision: uint64(i),
+				Who: rapid.SampledFrom([]string{"crew 7", "crew 8"}).Draw(t, "who"),
+				ETA: time.Unix(rapid.Int64Range(0, 3).Draw(t, "eta"), 0).UTC(),
+			})
+		}
+		last := said[len(said)-1]
+		a, _ := fold(rapid.Permutation(said).Draw(t, "order")).Alert(Key{"n", "room-1", Help})
+		if a.Responding.Revision != last.Revision || !a.Responding.ETA.Equal(last.ETA) || a.Responding.Who != last.Who {
+			t.Fatalf("the last word was %+v, kept is %+v", last, a.Responding)
+		}
+	})
+}
+
 // A journal that keeps the folded state and a tail of events may fold some of
 // them a second time.
 func TestAStateReadBackGoesOnAsTheOldOne(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -198,7 +197,8 @@ func (s State) Find(id string) (a Alert, ok bool) {
 	return Alert{}, false
 }
 
-// Open returns the open alerts: emergencies first, then the oldest first.
+// Open returns the open alerts: real ones before exercises, emergencies first
+// among them, then the oldest first, by the count of presses.
 func (s State) Open() []Alert {
 	var open []Alert
 	for _, a := range s.alerts {
@@ -207,13 +207,11 @@ func (s State) Open() []Alert {
 		}
 	}
 	slices.SortFunc(open, func(a, b Alert) int {
-		if a.Level() != b.Level() {
-			return int(b.Level()) - int(a.Level())
-		}
-		if c := strings.Compare(a.ID, b.ID); c != 0 { // UUIDv7 sorts by age
-			return c
-		}
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key.Place, b.Key.Place), cmp.Compare(a.Numbering, b.Numbering))
+		return cmp.Or(
+			cmp.Compare(a.Status().gravity(), b.Status().gravity()), cmp.Compare(b.Level(), a.Level()),
+			cmp.Compare(a.First.Number, b.First.Number), cmp.Compare(a.ID, b.ID),
+			cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Key.Place, b.Key.Place), cmp.Compare(a.Numbering, b.Numbering),
+		)
 	})
 	return open
 }

@@ -101,6 +101,20 @@ const (
 // Valid reports whether s is one of the three statuses that Nabat uses.
 func (s Status) Valid() bool { return s == Actual || s == Exercise || s == Test }
 
+// gravity orders statuses, the most serious first. A word that got lost counts
+// as real.
+func (s Status) gravity() int {
+	switch s {
+	case Exercise:
+		return 1
+	case Test:
+		return 2
+	case Actual:
+		return 0
+	}
+	return 0
+}
+
 // Outcome is what a person says when clearing an alert.
 type Outcome string
 

@@ -106,11 +106,12 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-func TestEmergenciesComeFirstThenTheOldest(t *testing.T) {
+func TestRealOnesThenEmergenciesThenTheOldestComeFirst(t *testing.T) {
 	var events []Event
 	for i, e := range []Event{
 		{Subject: "2", Kind: Help, Level: LevelHelp}, {Subject: "3", Kind: Fire, Level: LevelEmergency},
 		{Subject: "1", Kind: Medical, Level: LevelHelp}, {Subject: "4", Kind: Violence, Level: LevelEmergency},
+		{Subject: "0", Kind: Intruder, Level: LevelEmergency, Status: Test}, {Subject: "5", Kind: Stranger, Level: LevelEmergency, Status: Exercise},
 	} {
 		e.Type, e.Numbering, e.Number, e.Place = Raised, "n", uint64(i+1), &Location{ID: "room-1"}
 		events = append(events, e)
@@ -119,7 +120,7 @@ func TestEmergenciesComeFirstThenTheOldest(t *testing.T) {
 	for _, a := range fold(events).Open() {
 		got = append(got, a.ID)
 	}
-	if !slices.Equal(got, []string{"3", "4", "1", "2"}) {
+	if !slices.Equal(got, []string{"3", "4", "2", "1", "5", "0"}) {
 		t.Errorf("order is %v", got)
 	}
 }

@@ -83,11 +83,18 @@ func (l *Lamps) Run(ctx context.Context) error {
 }
 
 // Show returns the rhythm of a lamp: the worst truth among the open alerts at
-// its place whose plan has lamps.
+// its place whose plan has lamps. Beside a real alert a drill is not shown: who
+// waits there wants to know of their own call only.
 func Show(site *alert.Site, view *alert.View, lamp alert.Lamp) Rhythm {
-	worst, lit := alert.TruthAccepted, false
+	worst, lit, earnest := alert.TruthAccepted, false, false
 	for _, a := range view.Open {
 		if a.Key.Place != lamp.Place || !site.Plan(a.Kind, a.Level()).Lamps {
+			continue
+		}
+		switch real := a.Status() == alert.Actual; {
+		case real && !earnest:
+			worst, earnest = alert.TruthAccepted, true
+		case !real && earnest:
 			continue
 		}
 		t := view.Truth(a)

@@ -118,6 +118,35 @@ func view(truths map[alert.Kind]alert.Truth) *alert.View {
 
 func one(t alert.Truth) *alert.View { return view(map[alert.Kind]alert.Truth{alert.Help: t}) }
 
+func TestDrillHidesNothingOfARealAlert(t *testing.T) {
+	raise := func(s alert.State, numbering string, number uint64, status alert.Status) (alert.State, alert.Key) {
+		e := alert.Event{
+			Type: alert.Raised, Subject: numbering, Numbering: numbering, Number: number, Kind: alert.Fire,
+			Level: alert.LevelEmergency, Status: status, Place: &alert.Location{ID: theLamp.Place},
+		}
+		key, _ := e.Key()
+		return s.Next(e), key
+	}
+	state, drill := raise(alert.State{}, "n-drill", 1, alert.Exercise)
+	v := &alert.View{State: state, Open: state.Open(), Truths: map[alert.Key]alert.Truth{drill: alert.TruthSent}}
+	show := func() string { return Show(site(theLamp), v, theLamp).Name }
+	if got := show(); got != "sent" {
+		t.Errorf("a drill alone shows %s", got)
+	}
+	state, real := raise(state, "n", 2, alert.Actual)
+	for _, c := range []struct{ drill, real alert.Truth }{
+		{alert.TruthAccepted, alert.TruthSaved}, {alert.TruthRaised, alert.TruthAccepted}, {alert.TruthSent, alert.TruthSent},
+	} {
+		v = &alert.View{State: state, Open: state.Open(), Truths: map[alert.Key]alert.Truth{drill: c.drill, real: c.real}}
+		for range 2 { // whichever comes first
+			if got := show(); got != c.real.String() {
+				t.Errorf("drill %v, real %v: the lamp shows %s", c.drill, c.real, got)
+			}
+			slices.Reverse(v.Open)
+		}
+	}
+}
+
 // wait lets the fake clock run on and everyone come to rest.
 func wait(d time.Duration) {
 	<-time.After(d)
