@@ -11,29 +11,7 @@ import (
 )
 
 // Drill says what an exercise pretends, or which one is to end.
-type Drill struct {
-	Kind  alert.Kind
-	Level alert.Level
-	// Place is the id of one of the site's places.
-	Place string
-	// Origin is where the drill came from ("console", "dispatch"); Who is a
-	// role or an operator's id; Why is free text.
-	Origin, Who, Why string
-	// Command is the id of the command that brought it, if one did.
-	Command string
-}
-
-// Errors about drills.
-var (
-	// ErrDrill: the drill is not complete, or names what the site does not have.
-	ErrDrill = errors.New("not a drill that this site can hold")
-	// ErrDrillRuns: this drill is running already.
-	ErrDrillRuns = errors.New("this drill is running already")
-	// ErrRealAlert: a real alert stands in the way of an exercise.
-	ErrRealAlert = errors.New("a real alert is open: no drill begins now")
-	// ErrNoDrill: there is nothing to end.
-	ErrNoDrill = errors.New("no such drill is running")
-)
+type Drill = alert.Drill
 
 // drillNumbering is the numbering of the presses that drills pretend. They are
 // counted apart from real ones, so that an exercise and a real press at the
@@ -51,7 +29,7 @@ func (e *Engine) StartDrill(ctx context.Context, d Drill) error {
 	return e.ask(ctx, fmt.Sprintf("drill %q at %q", d.Kind, d.Place), func(answer func(error)) {
 		for _, a := range e.state.Open() {
 			if a.Status() == alert.Actual && (a.Level() == alert.LevelEmergency || a.Kind == d.Kind && a.Key.Place == d.Place) {
-				answer(fmt.Errorf("drill %q at %q: %w", d.Kind, d.Place, ErrRealAlert))
+				answer(fmt.Errorf("drill %q at %q: %w", d.Kind, d.Place, alert.ErrRealAlert))
 				return
 			}
 		}
@@ -59,7 +37,7 @@ func (e *Engine) StartDrill(ctx context.Context, d Drill) error {
 		id := newID()
 		if a, ok := e.state.Alert(key); ok && a.Open() {
 			if a.Level() >= d.Level {
-				answer(fmt.Errorf("drill %q at %q: %w", d.Kind, d.Place, ErrDrillRuns))
+				answer(fmt.Errorf("drill %q at %q: %w", d.Kind, d.Place, alert.ErrDrillRuns))
 				return
 			}
 			id = a.ID
@@ -82,11 +60,11 @@ func (e *Engine) checkDrill(d Drill) error {
 	_, place := e.site.Places[d.Place]
 	switch {
 	case !d.Kind.Known(slices.Collect(maps.Keys(e.site.Kinds))...):
-		return fmt.Errorf("drill of kind %q: the site has no such kind: %w", d.Kind, ErrDrill)
+		return fmt.Errorf("drill of kind %q: the site has no such kind: %w", d.Kind, alert.ErrDrill)
 	case d.Level != alert.LevelHelp && d.Level != alert.LevelEmergency:
-		return fmt.Errorf("drill of level %v: want help or emergency: %w", d.Level, ErrDrill)
+		return fmt.Errorf("drill of level %v: want help or emergency: %w", d.Level, alert.ErrDrill)
 	case !place:
-		return fmt.Errorf("drill at %q: the site has no such place: %w", d.Place, ErrDrill)
+		return fmt.Errorf("drill at %q: the site has no such place: %w", d.Place, alert.ErrDrill)
 	}
 	return nil
 }
@@ -103,7 +81,7 @@ func (e *Engine) EndDrill(ctx context.Context, d Drill) error {
 			}
 		}
 		if len(running) == 0 {
-			answer(ErrNoDrill)
+			answer(alert.ErrNoDrill)
 			return
 		}
 		left, worst := len(running), error(nil)

@@ -42,7 +42,7 @@ func TestDrillBeginsAndEnds(t *testing.T) {
 		if c := b.disk.events[2]; c.Outcome != alert.TestComplete || c.Command != "cmd-2" || b.disk.events[0].Command != "cmd-1" {
 			t.Errorf("cleared as %+v", c)
 		}
-		if err := b.EndDrill(t.Context(), engine.Drill{}); !errors.Is(err, engine.ErrNoDrill) {
+		if err := b.EndDrill(t.Context(), engine.Drill{}); !errors.Is(err, alert.ErrNoDrill) {
 			t.Errorf("ended twice: %v", err)
 		}
 	})
@@ -84,7 +84,7 @@ func TestEndOfADrillNeverClearsARealPress(t *testing.T) {
 		pretended := e
 		pretended.Number, pretended.Status = 2, alert.Exercise
 		b.Recovered(alert.State{}.Next(e).Next(pretended), nil)
-		if err := b.EndDrill(t.Context(), engine.Drill{}); !errors.Is(err, engine.ErrNoDrill) {
+		if err := b.EndDrill(t.Context(), engine.Drill{}); !errors.Is(err, alert.ErrNoDrill) {
 			t.Errorf("ended: %v", err)
 		}
 		b.open(t, 1)
@@ -120,20 +120,20 @@ func TestDrillsThatCannotBe(t *testing.T) {
 		} {
 			d := fireDrill()
 			change(&d)
-			if err := b.StartDrill(t.Context(), d); !errors.Is(err, engine.ErrDrill) {
+			if err := b.StartDrill(t.Context(), d); !errors.Is(err, alert.ErrDrill) {
 				t.Errorf("unknown %s: %v", name, err)
 			}
 		}
 		if err := b.StartDrill(t.Context(), fireDrill()); err != nil {
 			t.Fatal(err)
 		}
-		if err := b.StartDrill(t.Context(), fireDrill()); !errors.Is(err, engine.ErrDrillRuns) {
+		if err := b.StartDrill(t.Context(), fireDrill()); !errors.Is(err, alert.ErrDrillRuns) {
 			t.Errorf("twice: %v", err)
 		}
 		b.tap("button-204b")
 		d := fireDrill()
 		d.Place = "room-204"
-		if err := b.StartDrill(t.Context(), d); !errors.Is(err, engine.ErrRealAlert) {
+		if err := b.StartDrill(t.Context(), d); !errors.Is(err, alert.ErrRealAlert) {
 			t.Errorf("beside a real emergency: %v", err)
 		}
 		b.open(t, 2)
