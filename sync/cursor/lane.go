@@ -20,7 +20,7 @@ type Source interface {
 	// Advance notes that row and all before it were delivered.
 	Advance(row journal.Row)
 	// Park sets row aside for good, durably, and passes it. All before it have
-	// been passed already.
+	// been advanced over or parked already.
 	Park(ctx context.Context, row journal.Row, reason string) error
 }
 
@@ -29,6 +29,10 @@ type Lane struct {
 	Source Source
 	// Appended returns a channel that is closed at the next commit in the lane.
 	Appended func() <-chan struct{}
+	// Again returns a channel that is closed when rows that were advanced over
+	// are wanted once more: the runner then rewinds this lane, as soon as nothing
+	// of it is on its way. Rewind must renew the channel. nil means never.
+	Again func() <-chan struct{}
 }
 
 // batch is how many rows are read at once: enough to make the query cheap, few
@@ -49,6 +53,7 @@ type queue struct {
 	buf     []journal.Row   // read, not handed over
 	flights []flight        // handed over, in order
 	moved   time.Time       // when the head of flights became the head
+	again   <-chan struct{} // taken after the last Rewind
 }
 
 // rewind forgets all that was read and not passed.
@@ -56,6 +61,26 @@ func (q *queue) rewind() {
 	clear(q.flights)
 	q.buf, q.flights, q.more = nil, q.flights[:0], true
 	q.Source.Rewind()
+	if q.Again != nil {
+		q.again = q.Again()
+	}
+}
+
+// wanted returns the channel that tells of the wish to rewind, until it came.
+func (q *queue) wanted() <-chan struct{} {
+	if q.asked() {
+		return nil
+	}
+	return q.again
+}
+
+func (q *queue) asked() bool {
+	select {
+	case <-q.again:
+		return true
+	default:
+		return false
+	}
 }
 
 // fill reads more rows when none are at hand and there may be some.

@@ -189,6 +189,8 @@ func (r *Runner) drain(ctx context.Context, s Session) (progress bool, err error
 			return progress || n > 0, s.Err()
 		case <-r.alarm.head():
 		case <-r.routine.head():
+		case <-r.alarm.wanted():
+		case <-r.routine.wanted():
 		case <-r.alarm.news(r.o.Window):
 		case <-r.routine.news(r.o.Window):
 		case <-tick.C:
@@ -203,6 +205,12 @@ func (r *Runner) drain(ctx context.Context, s Session) (progress bool, err error
 // one, whatever waits in the other. It returns nil if no row may go out.
 func (r *Runner) next(ctx context.Context) (*queue, error) {
 	for _, q := range []*queue{&r.alarm, &r.routine} {
+		if q.asked() {
+			if len(q.flights) > 0 {
+				continue
+			}
+			q.rewind()
+		}
 		if len(q.flights) >= r.o.Window {
 			continue
 		}

@@ -51,7 +51,8 @@ type Options struct {
 	Status func() event.Status
 	// Now stamps link events.
 	Now func() alert.Stamp
-	// Sent is told each alarm event that the broker took. It must not block.
+	// Sent is told each alarm event that the broker took, or that dispatch is
+	// known to have. It must not block.
 	Sent func(alert.Ref)
 	// Received is told what dispatch's application has stored for good. It is
 	// called from one goroutine of its own.

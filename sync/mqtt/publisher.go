@@ -27,6 +27,8 @@ type Publisher struct {
 	report   *reporter
 	ledger   *ledger
 	receipts receipts
+	witness  *witness // nil where the broker's word is enough
+	commands *commands
 	refresh  chan struct{} // the status is wanted at once
 
 	// The fields below belong to the goroutine of Run.
@@ -64,8 +66,24 @@ func New(o Options) (*Publisher, error) {
 	p.receipts.news = make(chan struct{}, 1)
 	p.refresh = make(chan struct{}, 1)
 	p.ledger = newLedger(o.Recorder, o.Now, p.t.Settle)
-	p.report = newReporter(o.Health, o.Log.With("broker", target.host), p.ledger)
+	log := o.Log.With("broker", target.host)
+	p.report = newReporter(o.Health, log, p.ledger)
+	p.commands = newCommands(log)
+	if o.Receipts {
+		p.witness = newWitness(o, p.t, log)
+	}
 	return p, nil
+}
+
+// hear takes what dispatch says that it has.
+func (p *Publisher) hear(r event.Receipt) {
+	if p.o.Trust != nil && !p.o.Trust(r) {
+		return
+	}
+	p.witness.hear(r)
+	if p.o.Received != nil {
+		p.o.Received(r.Epoch, r.Through, r.Above)
+	}
 }
 
 // Refresh publishes the status document soon: at once, or one second after the
@@ -81,14 +99,19 @@ func (p *Publisher) Refresh() {
 // Run delivers until ctx ends; then it says goodbye to the broker and returns
 // nil. An error means that the journal cannot be read.
 func (p *Publisher) Run(ctx context.Context) error {
+	alarm, routine := p.o.Alarm, p.o.Routine
+	if p.witness != nil {
+		alarm, routine = p.witness.alarm.lane(), p.witness.routine.lane()
+	}
 	runner := cursor.NewRunner(cursor.Options{
-		Alarm: p.o.Alarm, Routine: p.o.Routine, Link: p, Window: window,
+		Alarm: alarm, Routine: routine, Link: p, Window: window,
 		Patience: p.t.Patience, Backoff: p.t.Backoff, Sent: p.o.Sent, NetworkUp: p.o.NetworkUp,
 	})
 	side, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.ledger.run(side) })
-	wg.Go(func() { p.receipts.run(side, p.o.Received) })
+	wg.Go(func() { p.receipts.run(side, p.hear) })
+	wg.Go(func() { p.commands.run(side, p.o.Command) })
 	err := runner.Run(ctx)
 	stop()
 	wg.Wait()
@@ -160,7 +183,9 @@ func (p *Publisher) clientOptions(s *session, password string, will []byte) *pah
 	o.SetCleanSession(true)
 	o.SetAutoReconnect(false)
 	o.SetConnectRetry(false)
-	o.SetOrderMatters(false)
+	// Commands must keep their order: an earlier one that came later would be
+	// refused. Handlers only enqueue, so none can hold up the client.
+	o.SetOrderMatters(true)
 	o.SetKeepAlive(p.t.KeepAlive)
 	o.SetPingTimeout(p.t.Timeout)
 	o.SetWriteTimeout(p.t.Timeout)

@@ -43,7 +43,7 @@ func (r *receipts) add(b []byte) {
 	}
 }
 
-func (r *receipts) run(ctx context.Context, tell func(string, uint64, []uint64)) {
+func (r *receipts) run(ctx context.Context, tell func(event.Receipt)) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,10 +54,8 @@ func (r *receipts) run(ctx context.Context, tell func(string, uint64, []uint64))
 		all := r.waiting
 		r.waiting = nil
 		r.mu.Unlock()
-		for epoch, one := range all {
-			if tell != nil {
-				tell(epoch, one.Through, one.Above)
-			}
+		for _, one := range all {
+			tell(one)
 		}
 	}
 }

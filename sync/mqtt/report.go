@@ -18,6 +18,9 @@ const (
 	conditionCertificate = "link-certificate:mqtt"
 	conditionDuplicate   = "link-duplicate:mqtt"
 	conditionReceipts    = "link-receipts:mqtt"
+	conditionCommands    = "link-commands:mqtt"
+	conditionSilent      = "dispatch-silent:mqtt"
+	conditionLacks       = "dispatch-lacks:mqtt"
 )
 
 // reporter is the one place where the link's conditions are set and cleared,
@@ -71,6 +74,7 @@ func (r *reporter) down(err error) trouble {
 	}
 	r.health.Set(conditionDown, detail)
 	r.health.Clear(conditionReceipts)
+	r.health.Clear(conditionCommands)
 	r.ledger.set(false, detail)
 	r.note(t, detail)
 	return t
@@ -86,9 +90,22 @@ func (r *reporter) subscribed(err error) {
 		"the broker does not let the gateway read its receipts (%v), so no alert will show as received; check the broker's access list", err))
 }
 
+// commanded says whether the broker gives commands.
+func (r *reporter) commanded(err error) {
+	if err == nil {
+		r.health.Clear(conditionCommands)
+		return
+	}
+	r.health.Set(conditionCommands, fmt.Sprintf(
+		"the broker does not let the gateway read its commands (%v), so dispatch cannot answer over this link; check the broker's access list", err))
+}
+
 // end clears everything: a link that is not run has no condition.
 func (r *reporter) end() {
-	for _, c := range []string{conditionDown, conditionRefused, conditionCertificate, conditionDuplicate, conditionReceipts} {
+	for _, c := range []string{
+		conditionDown, conditionRefused, conditionCertificate, conditionDuplicate,
+		conditionReceipts, conditionCommands, conditionSilent, conditionLacks,
+	} {
 		r.health.Clear(c)
 	}
 }

@@ -74,31 +74,56 @@ func (s *session) connect(ctx context.Context) error {
 	return token.Error()
 }
 
-// begin says that the gateway is online and asks for receipts. Neither waits:
-// what is published next follows them on the same connection.
+// begin says that the gateway is online and asks for receipts and commands. It
+// does not wait: what is published next follows on the same connection.
 func (s *session) begin() {
-	changed := s.p.o.Health.Changed()
-	birth := s.publishStatus(true)
-	ask := s.client.Subscribe(s.p.topics.Receipt(), 1, func(_ paho.Client, m paho.Message) {
+	b := beginning{changed: s.p.o.Health.Changed(), birth: s.publishStatus(true)}
+	b.receipts = s.client.Subscribe(s.p.topics.Receipt(), 1, func(_ paho.Client, m paho.Message) {
 		s.p.receipts.add(m.Payload())
 	})
-	s.wg.Go(func() { s.run(birth, ask, changed) })
+	if s.p.o.Command != nil {
+		b.commands = s.client.Subscribe(s.p.topics.Command(), 1, func(_ paho.Client, m paho.Message) {
+			s.p.commands.add(m.Payload(), m.Retained())
+		})
+	}
+	s.wg.Go(func() { s.run(b) })
+}
+
+// beginning is what a session has asked for and not confirmed yet.
+type beginning struct {
+	changed         <-chan struct{} // taken before birth
+	birth, receipts paho.Token
+	commands        paho.Token // nil where nobody wants them
+}
+
+// check waits for the answers; false means that the session is over.
+func (s *session) check(b beginning) bool {
+	if !s.confirm(b.birth) || !s.wait(b.receipts) {
+		return false
+	}
+	s.p.report.subscribed(subscribeError(b.receipts))
+	if b.commands == nil {
+		return true
+	}
+	if !s.wait(b.commands) {
+		return false
+	}
+	s.p.report.commanded(subscribeError(b.commands))
+	return true
 }
 
 // run is the session's own goroutine: it checks the beginning, then publishes
-// the status at every beat and soon after a condition changed.
-func (s *session) run(birth, ask paho.Token, changed <-chan struct{}) {
-	if !s.confirm(birth) {
+// the status at every beat, when it is asked to, and soon after a condition
+// changed.
+func (s *session) run(b beginning) {
+	if !s.check(b) {
 		return
 	}
-	if !s.wait(ask) {
-		return
-	}
-	s.p.report.subscribed(subscribeError(ask))
+	changed, last := b.changed, s.begun
 	beat := time.NewTicker(s.p.t.Heartbeat)
 	defer beat.Stop()
 	for {
-		soon := false
+		var after time.Duration // the last document
 		select {
 		case <-s.life.Done():
 			return
@@ -108,21 +133,33 @@ func (s *session) run(birth, ask paho.Token, changed <-chan struct{}) {
 			if time.Since(s.begun) >= s.p.t.Steady {
 				s.p.report.steady()
 			}
+			s.p.witness.review()
 		case <-changed:
-			soon = true
+			// A flickering condition must not flood: changes are gathered.
+			after = time.Since(last) + time.Second
+		case <-s.p.refresh:
+			after = time.Second
 		}
-		if soon && !s.pause(time.Second) {
+		if !s.pause(after - time.Since(last)) {
 			return
 		}
-		changed = s.p.o.Health.Changed()
+		// What is asked for until here is in the document.
+		select {
+		case <-s.p.refresh:
+		default:
+		}
+		last, changed = time.Now(), s.p.o.Health.Changed()
 		if !s.confirm(s.publishStatus(true)) {
 			return
 		}
 	}
 }
 
-// pause gathers changes of conditions: a flickering one must not flood.
+// pause waits; false means that the session is over.
 func (s *session) pause(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -163,7 +200,7 @@ func (s *session) confirm(t paho.Token) bool {
 	return true
 }
 
-// subscribeError returns why the broker does not give receipts.
+// subscribeError returns why the broker does not give what was asked for.
 func subscribeError(t paho.Token) error {
 	if err := t.Error(); err != nil {
 		return err
@@ -211,6 +248,10 @@ func (s *session) Deliver(row journal.Row) cursor.Delivery {
 	case <-s.lost:
 		return cursor.Answered(cursor.Later, s.err)
 	default:
+	}
+	if s.p.witness.covers(row.Ref) {
+		// Dispatch has it already: from before a restart, or over another link.
+		return cursor.Answered(cursor.Done, nil)
 	}
 	topic, err := s.p.topics.Event(row.Type)
 	if err != nil {
