@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"nabat/gateway/alert"
@@ -24,6 +25,7 @@ import (
 	"nabat/gateway/web"
 	"nabat/hw/board"
 	"nabat/hw/point"
+	"nabat/sync/command"
 )
 
 // journalFile is the journal's name in the data directory.
@@ -42,19 +44,25 @@ const signalQueue = 4096
 
 // gateway is the assembled program: every room, wired, nothing started.
 type gateway struct {
-	config  *config.Config
-	log     *slog.Logger
-	health  *health.Registry
-	clock   *clock.System
-	journal *journal.Journal
-	engine  *engine.Engine
-	wall    *wall
-	web     *web.Server
-	link    *dispatchLink // nil without a link to dispatch
-	started time.Time
-	address address
-	pages   net.Listener            // opened beforehand, or nil
-	saved   map[alert.Key]alert.Ref // presses that an earlier run has saved
+	config   *config.Config
+	log      *slog.Logger
+	health   *health.Registry
+	clock    *clock.System
+	journal  *journal.Journal
+	engine   *engine.Engine
+	wall     *wall
+	web      *web.Server
+	link     *dispatchLink // nil without a link to dispatch
+	gate     *command.Gate // nil without a key of dispatch: it refuses every command
+	commands *commands
+	fetcher  fetcher            // brings configurations from dispatch; nil without a central link
+	pulled   *pulled            // nil when not started with a configuration file
+	armed    chan struct{}      // closed when every essential job is ready
+	anew     context.CancelFunc // ends run in order; set by run
+	started  time.Time
+	address  address
+	pages    net.Listener            // opened beforehand, or nil
+	saved    map[alert.Key]alert.Ref // presses that an earlier run has saved
 }
 
 // newGateway opens the journal and wires all rooms. On an error nothing stays
@@ -64,7 +72,7 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), started: time.Now()}
+	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), started: time.Now(), armed: make(chan struct{})}
 	var consumers []string
 	if c.MQTT.Enabled {
 		consumers = append(consumers, mqttConsumer)
@@ -88,6 +96,9 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 		Health: g.health, Pulse: g.health.Pulse("engine", enginePulse), Log: log.With("room", "engine"),
 	})
 	if err == nil {
+		err = g.wireCommands()
+	}
+	if err == nil {
 		err = g.wireLink()
 	}
 	if err == nil {
@@ -107,7 +118,9 @@ func (g *gateway) run(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, g.journal.Close())
 	}
-	group := supervise.New(supervise.Options{Health: g.health, Log: g.log, Notify: notify, Watchdog: watchdog})
+	ctx, g.anew = context.WithCancel(ctx)
+	defer g.anew()
+	group := supervise.New(supervise.Options{Health: g.health, Log: g.log, Notify: g.hearReady(notify), Watchdog: watchdog})
 	group.Essential("journal", supervise.Started(g.journal.Run))
 	group.Essential("engine", supervise.Started(g.engine.Run))
 	group.Essential("life", supervise.Started(g.life))
@@ -120,6 +133,7 @@ func (g *gateway) run(ctx context.Context) error {
 	if g.wall.sim != nil {
 		group.Essential("simulated wall", supervise.Started(g.wall.sim.Run))
 	}
+	group.Optional("commands", supervise.Started(g.commands.run))
 	if g.link != nil {
 		g.link.add(group)
 	}
@@ -127,6 +141,24 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Optional("pages", g.servePages)
 	group.Optional("control socket", supervise.Started(control.NewServer(g.controlOptions()).Run))
 	return group.Run(ctx)
+}
+
+// hearReady closes g.armed when the service manager is told that the gateway is
+// ready, whether or not there is one.
+func (g *gateway) hearReady(notify func(string) error) func(string) error {
+	var once sync.Once
+	return func(state string) error {
+		if state == "READY=1" {
+			once.Do(func() { close(g.armed) })
+		}
+		return notify(state)
+	}
+}
+
+// startAnew ends the gateway in order; the service manager starts it again.
+func (g *gateway) startAnew(why string) {
+	g.log.Info("the gateway ends, to be started anew", "why", why)
+	g.anew()
 }
 
 // life records that the gateway began and, when everything that came after it
@@ -242,7 +274,7 @@ func (g *gateway) servePages(ctx context.Context, ready func()) error {
 func (g *gateway) wirePages() error {
 	o := web.Options{
 		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
-		Stats: g.webStats, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
+		Stats: g.webStats, Metrics: g.commands.metrics, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
 	}
 	if g.wall.sim != nil {
 		o.Wall = g.wall.sim

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 
@@ -16,13 +15,18 @@ type runVerb struct {
 
 // Run runs the gateway until it is told to stop.
 func (v runVerb) Run(ctx context.Context) error {
-	c, err := config.Load(v.Config)
-	if err != nil {
-		return fmt.Errorf("the configuration cannot be used (`nabat config check %s` explains):\n%w", v.Config, err)
-	}
-	g, err := newGateway(c, newLog(v.Log))
+	log := newLog(v.Log)
+	c, pulled, err := choose(v.Config, log)
 	if err != nil {
 		return err
+	}
+	g, err := newGateway(c, log)
+	if err != nil {
+		return err
+	}
+	g.pulled = pulled
+	if pulled.given != nil {
+		g.health.Set(conditionPulled, pulled.given.Error()+". Mend it at dispatch and assign it again")
 	}
 	if c.Board == config.BoardSim {
 		g.health.Set("board-simulated", `no real button is read: the configuration says board = "sim". Set board = "gpio" and the lines of the buttons, and restart`)

@@ -31,7 +31,7 @@ const (
 	maxWord    = 64   // ids and kinds
 	maxWho     = 100  // runes
 	maxWhy     = 500  // runes
-	maxText    = 500  // runes of an announcement in one language
+	maxText    = 300  // runes of an announcement in one language
 	maxSeconds = 3600 // of an announcement
 	maxScreens = 32
 )

@@ -78,6 +78,17 @@ func (g *Gate) Counter() uint64 {
 	return g.counter.Load()
 }
 
+// Trusts reports whether the gate would still trust a command if keys were the
+// configured ones, that is, whether not all of them are retired.
+func (g *Gate) Trusts(keys []Key) bool {
+	if g == nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(keys) > 0 && len(g.state.Ring.trusted(keys)) > 0
+}
+
 const (
 	challengeEvery = 5 * time.Minute
 	challengeLife  = 10 * time.Minute

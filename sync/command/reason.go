@@ -81,6 +81,16 @@ const (
 	Overflow Reason = "overflow"
 )
 
+// Reasons returns every reason, for counters that begin at zero.
+func Reasons() []Reason {
+	return []Reason{
+		NoKeys, Retained, TooLarge, Malformed, Unsigned, Algorithm, UnknownKey, Signature, Busy,
+		Audience, Duplicate, Replayed, ChallengeMissing, ChallengeWrong, BeforeStart, NotStored,
+		Expired, Future, UnknownVerb, Fields, KeyChange,
+		NotDone, NoAlert, NoCentral, ConfigUnreachable, Digest, ConfigBad, Overflow,
+	}
+}
+
 // Refusal is the error of a command that was not accepted.
 type Refusal struct {
 	Reason Reason
