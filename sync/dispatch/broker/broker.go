@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -23,6 +24,8 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 	"golang.org/x/time/rate"
+
+	"nabat/sync/dispatch/store"
 )
 
 // Bounds of what clients may do.
@@ -31,6 +34,7 @@ const (
 	maxClients    = 5000
 	maxOfOne      = 4 // connections of one gateway: a cloned card shows as such
 	writeTimeout  = 5 * time.Second
+	acceptPause   = 50 * time.Millisecond
 	queuedAcks    = 1 << 14
 	recheckEvery  = 15 * time.Second
 	guessEvery    = 3 * time.Second // one wrong password more from an address
@@ -42,8 +46,9 @@ const (
 // Accounts knows the gateways and their tokens. It may be called from any
 // goroutine.
 type Accounts interface {
-	// Token returns nil when token belongs to the gateway.
-	Token(ctx context.Context, site, gateway, token string) error
+	// Authenticate returns nil when token belongs to the gateway, and wraps
+	// store.ErrDenied when it does not.
+	Authenticate(ctx context.Context, g store.Gateway, token string) error
 }
 
 // Options says where the broker listens and what it works for.
@@ -142,16 +147,17 @@ func (b *Broker) Run(ctx context.Context) error {
 	if err := b.server.Serve(); err != nil {
 		return errors.Join(fmt.Errorf("start the broker: %w", err), b.Close())
 	}
-	recheck := time.NewTicker(recheckEvery)
-	defer recheck.Stop()
+	var checking sync.WaitGroup
+	defer checking.Wait()
+	side, stop := context.WithCancel(ctx)
+	defer stop()
+	checking.Go(func() { b.check(side) })
 	for {
 		select {
 		case <-ctx.Done():
 			return b.Close()
 		case a := <-b.acks:
 			b.acknowledge(a)
-		case <-recheck.C:
-			b.recheck(ctx)
 		}
 	}
 }
@@ -196,28 +202,40 @@ func (b *Broker) stored(a acknowledgement, err error) {
 
 var errOverwhelmed = errors.New("too many acknowledgements wait")
 
-// recheck sends those away whose token was revoked.
+// check looks at the members again and again until ctx ends.
+func (b *Broker) check(ctx context.Context) {
+	ticker := time.NewTicker(recheckEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			b.recheck(ctx)
+		}
+	}
+}
+
+// recheck sends those away whose token was revoked, and forgets those who went
+// before the library had greeted them.
 func (b *Broker) recheck(ctx context.Context) {
 	b.mu.Lock()
-	list := make(map[*mqtt.Client]member, len(b.members))
-	for c, m := range b.members {
-		list[c] = m
-	}
+	list := maps.Clone(b.members)
 	b.mu.Unlock()
 	for c, m := range list {
+		if c.Closed() {
+			b.dismiss(c)
+			continue
+		}
 		ctx, cancel := context.WithTimeout(ctx, authenticates)
-		err := b.o.Accounts.Token(ctx, m.site, m.gateway, m.token)
+		err := b.o.Accounts.Authenticate(ctx, store.Gateway{Site: m.site, ID: m.gateway}, m.token)
 		cancel()
-		if errors.Is(err, ErrRefused) {
+		if errors.Is(err, store.ErrDenied) {
 			b.o.Log.Warn("a gateway's token was revoked", "gateway", m.site+"/"+m.gateway)
 			c.Stop(err)
 		}
 	}
 }
-
-// ErrRefused is wrapped by Accounts where the registry says no, in contrast to
-// a registry that cannot be asked.
-var ErrRefused = errors.New("no such gateway, or the token is wrong")
 
 // patientListener gives every connection a bound for each write: a client that
 // does not read must not hold up the acknowledgements of others.
@@ -225,11 +243,19 @@ type patientListener struct{ net.Listener }
 
 // Accept implements net.Listener.
 func (l patientListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err == nil {
+			return &patientConn{c}, nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		// Out of files, or a client that went away: the library would never
+		// listen again.
+		pause := time.NewTimer(acceptPause)
+		<-pause.C
 	}
-	return &patientConn{c}, nil
 }
 
 type patientConn struct{ net.Conn }

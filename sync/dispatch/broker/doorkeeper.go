@@ -13,6 +13,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 	"golang.org/x/time/rate"
 
+	"nabat/sync/dispatch/store"
 	"nabat/sync/event"
 )
 
@@ -60,13 +61,13 @@ func (d *doorkeeper) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) b
 	if err == nil {
 		m.token = string(pk.Connect.Password)
 		ctx, cancel := context.WithTimeout(d.b.life, authenticates)
-		err = d.b.o.Accounts.Token(ctx, m.site, m.gateway, m.token)
+		err = d.b.o.Accounts.Authenticate(ctx, store.Gateway{Site: m.site, ID: m.gateway}, m.token)
 		cancel()
 	} else {
-		err = fmt.Errorf("%w: %w", err, ErrRefused)
+		err = fmt.Errorf("%w: %w", err, store.ErrDenied)
 	}
 	if err != nil {
-		if errors.Is(err, ErrRefused) {
+		if errors.Is(err, store.ErrDenied) {
 			d.b.guesses(host, true)
 		}
 		d.b.o.Log.Warn("a gateway was refused by the broker", "gateway", m.site+"/"+m.gateway, "from", host, "error", err)
