@@ -6,7 +6,6 @@ import (
 
 	"nabat/gateway/alert"
 	"nabat/gateway/control"
-	"nabat/gateway/journal"
 	"nabat/gateway/web"
 )
 
@@ -78,24 +77,4 @@ func (g *gateway) webStats() web.Stats {
 		Journal:     web.JournalStats{Durable: stats.Durable, Epoch: stats.Epoch, Last: stats.LastSeq},
 		ClockSynced: g.clock.Now().Synced,
 	}
-}
-
-// links joins what each link knows of itself with what waits for it.
-func (g *gateway) links(stats journal.Stats) []web.LinkStats {
-	if g.link == nil {
-		return nil
-	}
-	l := g.link.stats()
-	for _, c := range stats.Cursors {
-		if c.Consumer != mqttConsumer {
-			continue
-		}
-		l.Waiting += uint64(max(c.Depth, 0))
-		if c.Lane == journal.Alarm {
-			l.Alarms += uint64(max(c.Depth, 0))
-		}
-		l.Oldest = max(l.Oldest, c.OldestAge)
-		l.Parked += uint64(c.Parked)
-	}
-	return []web.LinkStats{l}
 }

@@ -26,6 +26,7 @@ import (
 	"nabat/hw/board"
 	"nabat/hw/point"
 	"nabat/sync/command"
+	"nabat/sync/cursor"
 )
 
 // journalFile is the journal's name in the data directory.
@@ -52,7 +53,9 @@ type gateway struct {
 	engine   *engine.Engine
 	wall     *wall
 	web      *web.Server
-	link     *dispatchLink // nil without a link to dispatch
+	uplinks  []uplink // the links to dispatch
+	network  *cursor.NetworkWatch
+	receipts *receiptCheck
 	gate     *command.Gate // nil without a key of dispatch: it refuses every command
 	commands *commands
 	fetcher  fetcher            // brings configurations from dispatch; nil without a central link
@@ -73,12 +76,8 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 		return nil, err
 	}
 	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), started: time.Now(), armed: make(chan struct{})}
-	var consumers []string
-	if c.MQTT.Enabled {
-		consumers = append(consumers, mqttConsumer)
-	}
 	g.journal, err = journal.Open(journal.Options{
-		Path: filepath.Join(c.DataDir, journalFile), Consumers: consumers,
+		Path: filepath.Join(c.DataDir, journalFile), Consumers: g.consumers(),
 		Log: log.With("room", "journal"), Health: g.health, Pulse: g.health.Pulse("journal", journalPulse),
 		Now: clk.Now, Keep: time.Duration(c.Journal.KeepDays) * 24 * time.Hour,
 		RoutineCap: noneIsEndless(int64(c.Journal.RoutineCap)), Ballast: noneIsNegative(c.Journal.Ballast),
@@ -89,6 +88,7 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.receipts = &receiptCheck{stats: g.journal.Stats, health: g.health}
 	var state alert.State
 	state, g.saved = g.journal.Recorded()
 	g.engine, err = engine.New(engine.Options{
@@ -99,7 +99,7 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 		err = g.wireCommands()
 	}
 	if err == nil {
-		err = g.wireLink()
+		err = g.wireLinks()
 	}
 	if err == nil {
 		err = g.wirePages()
@@ -134,9 +134,7 @@ func (g *gateway) run(ctx context.Context) error {
 		group.Essential("simulated wall", supervise.Started(g.wall.sim.Run))
 	}
 	group.Optional("commands", supervise.Started(g.commands.run))
-	if g.link != nil {
-		g.link.add(group)
-	}
+	g.addLinks(group)
 	group.Optional("clock watch", supervise.Started(g.watchClock))
 	group.Optional("pages", g.servePages)
 	group.Optional("control socket", supervise.Started(control.NewServer(g.controlOptions()).Run))

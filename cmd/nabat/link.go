@@ -1,13 +1,13 @@
 package main
 
 import (
-	"slices"
+	"context"
 	"time"
 
-	"nabat/gateway/config"
 	"nabat/gateway/journal"
 	"nabat/gateway/supervise"
 	"nabat/gateway/web"
+	"nabat/sync/central"
 	"nabat/sync/cursor"
 	"nabat/sync/event"
 	"nabat/sync/mqtt"
@@ -16,112 +16,178 @@ import (
 // mqttConsumer names the MQTT link's cursors in the journal.
 const mqttConsumer = "mqtt"
 
-// dispatchLink is the way to dispatch and what is known about it.
-type dispatchLink struct {
-	link    *mqtt.Publisher
-	network *cursor.NetworkWatch
+// uplink is one way to dispatch. Its name is its consumer's in the journal.
+type uplink struct {
+	name  string
+	run   func(context.Context) error
+	state func() (up bool, since time.Time)
+	// refresh makes the link say soon what the gateway is like.
+	refresh func()
 }
 
-// wireLink makes the link to dispatch, where the configuration has one.
-func (g *gateway) wireLink() error {
-	m := g.config.MQTT
-	if !m.Enabled {
-		return nil
+// consumers are the readers of the journal that have cursors of their own, so
+// that no link waits for another.
+func (g *gateway) consumers() []string {
+	var list []string
+	if g.config.MQTT.Enabled {
+		list = append(list, mqttConsumer)
 	}
-	l := &dispatchLink{network: cursor.NewNetworkWatch()}
-	var err error
-	l.link, err = mqtt.New(mqtt.Options{
+	if g.config.Central.Enabled {
+		list = append(list, central.Name)
+	}
+	return list
+}
+
+// wireLinks makes the links to dispatch that the configuration has.
+func (g *gateway) wireLinks() error {
+	g.network = cursor.NewNetworkWatch()
+	if g.config.MQTT.Enabled {
+		if err := g.wireMQTT(); err != nil {
+			return err
+		}
+	}
+	if g.config.Central.Enabled {
+		return g.wireCentral()
+	}
+	return nil
+}
+
+func (g *gateway) wireMQTT() error {
+	m := g.config.MQTT
+	broker := "tcp://" + m.Host
+	if m.TLS {
+		broker = "tls://" + m.Host
+	}
+	l, err := mqtt.New(mqtt.Options{
 		Site: g.config.Site.ID, Gateway: g.config.Site.Gateway,
-		Broker: brokerURL(m), AllowPlaintext: true, // the configuration has refused what it must
+		Broker: broker, AllowPlaintext: true, // the configuration has refused what it must
 		ClientID: m.ClientID, User: m.Username, PasswordFile: m.PasswordFile,
 		CAFile: m.CA, CertFile: m.Cert, KeyFile: m.Key,
-		Alarm: g.lane(journal.Alarm), Routine: g.lane(journal.Routine),
-		Status: g.linkStatus, Now: g.clock.Now,
-		Sent: g.engine.Sent, Received: g.received,
-		Recorder: g.journal, Health: g.health, NetworkUp: l.network.Up, Log: g.log.With("room", "mqtt"),
+		Alarm: g.lane(mqttConsumer, journal.Alarm), Routine: g.lane(mqttConsumer, journal.Routine),
+		Status: g.statusFor(mqttConsumer), Now: g.clock.Now,
+		Sent: g.engine.Sent, Receipts: m.Receipts, Trust: g.receipts.trust, Received: g.engine.Received, Command: g.command,
+		Recorder: g.journal, Health: g.health, NetworkUp: g.network.Up, Log: g.log.With("room", "mqtt"),
 	})
 	if err != nil {
 		return err
 	}
-	g.link = l
+	g.uplinks = append(g.uplinks, uplink{name: mqttConsumer, run: l.Run, state: l.State, refresh: l.Refresh})
 	return nil
 }
 
-func (l *dispatchLink) add(group *supervise.Group) {
-	group.Optional("network watch", supervise.Started(l.network.Run))
-	group.Optional("mqtt", supervise.Started(l.link.Run))
-}
-
-// stats is what the link knows of itself.
-func (l *dispatchLink) stats() web.LinkStats {
-	up, since := l.link.State()
-	s := web.LinkStats{Name: mqttConsumer, Up: up}
-	if !since.IsZero() {
-		s.For = time.Since(since)
+func (g *gateway) wireCentral() error {
+	c := g.config.Central
+	l, err := central.New(central.Options{
+		Site: g.config.Site.ID, Gateway: g.config.Site.Gateway, URL: c.URL, TokenFile: c.TokenFile,
+		CAFile: c.CA, CertFile: c.Cert, KeyFile: c.Key, ServerName: c.ServerName,
+		Alarm: g.lane(central.Name, journal.Alarm), Routine: g.lane(central.Name, journal.Routine),
+		Status: g.statusFor(central.Name), Now: g.clock.Now,
+		Sent: g.engine.Sent, Trust: g.receipts.trust, Received: g.engine.Received,
+		Command: g.command, After: g.gate.Counter, Challenge: g.gate.Challenge,
+		Recorder: g.journal, Health: g.health, NetworkUp: g.network.Up, Log: g.log.With("room", "central"),
+	})
+	if err != nil {
+		return err
 	}
-	return s
+	g.fetcher = l
+	g.uplinks = append(g.uplinks, uplink{name: central.Name, run: l.Run, state: l.State, refresh: l.Refresh})
+	return nil
 }
 
-func (g *gateway) lane(lane journal.Lane) cursor.Lane {
+// addLinks adds the links to the jobs.
+func (g *gateway) addLinks(group *supervise.Group) {
+	if len(g.uplinks) > 0 {
+		group.Optional("network watch", supervise.Started(g.network.Run))
+	}
+	for _, l := range g.uplinks {
+		group.Optional(l.name, supervise.Started(l.run))
+	}
+}
+
+// refreshLinks makes every link say soon what the gateway is like.
+func (g *gateway) refreshLinks() {
+	for _, l := range g.uplinks {
+		l.refresh()
+	}
+}
+
+func (g *gateway) lane(consumer string, lane journal.Lane) cursor.Lane {
 	return cursor.Lane{
-		Source:   g.journal.Cursor(mqttConsumer, lane),
+		Source:   g.journal.Cursor(consumer, lane),
 		Appended: func() <-chan struct{} { return g.journal.Appended(lane) },
 	}
 }
 
-func brokerURL(m config.MQTT) string {
-	if m.TLS {
-		return "tls://" + m.Host
+// links joins what each link knows of itself with what waits for it.
+func (g *gateway) links(stats journal.Stats) []web.LinkStats {
+	var list []web.LinkStats
+	for _, l := range g.uplinks {
+		list = append(list, l.stats(stats))
 	}
-	return "tcp://" + m.Host
+	return list
 }
 
-// linkStatus is what the status document says beyond being online.
-func (g *gateway) linkStatus() event.Status {
-	stats, now := g.journal.Stats(), g.clock.Now()
-	s := event.Status{
-		Epoch: stats.Epoch, LastSeq: stats.LastSeq, Conditions: g.health.List(),
-		Clock: event.Clock{Wall: now.Wall, Synced: now.Synced, Boot: now.Boot},
+func (l uplink) stats(stats journal.Stats) web.LinkStats {
+	up, since := l.state()
+	s := web.LinkStats{Name: l.name, Up: up}
+	if !since.IsZero() {
+		s.For = time.Since(since)
 	}
-	for _, l := range g.links(stats) {
-		s.QueueDepth, s.OldestAgeSeconds = l.Waiting, seconds(l.Oldest)
+	for _, c := range stats.Cursors {
+		if c.Consumer != l.name {
+			continue
+		}
+		s.Waiting += uint64(max(c.Depth, 0))
+		if c.Lane == journal.Alarm {
+			s.Alarms += uint64(max(c.Depth, 0))
+		}
+		s.Oldest = max(s.Oldest, c.OldestAge)
+		s.Parked += uint64(c.Parked)
 	}
 	return s
 }
 
+// statusFor returns what the status document of one link says beyond being
+// online: its queue is the one of that link.
+func (g *gateway) statusFor(name string) func() event.Status {
+	return func() event.Status {
+		stats, now := g.journal.Stats(), g.clock.Now()
+		s := event.Status{
+			Epoch: stats.Epoch, LastSeq: stats.LastSeq, Conditions: g.health.List(),
+			Clock:   event.Clock{Wall: now.Wall, Synced: now.Synced, Boot: now.Boot, Mono: now.Mono},
+			Counter: g.gate.Counter(), Challenge: g.gate.Challenge(),
+		}
+		for _, l := range g.links(stats) {
+			if l.Name == name {
+				s.QueueDepth, s.OldestAgeSeconds = l.Waiting, seconds(l.Oldest)
+			}
+		}
+		return s
+	}
+}
+
 // sentBefore tells the engine, at start, which presses an earlier run has sent.
 // It says nothing while anything waits or was ever parked: a lamp may show too
-// little, never too much. What still waits is told by the link itself. It looks
-// into the journal, so no start waits for it.
+// little, never too much. What still waits is told by the link itself. One link
+// that has sent all is enough. It looks into the journal, so no start waits for it.
 func (g *gateway) sentBefore() {
 	for _, c := range g.journal.Stats().Cursors {
-		if c.Consumer != mqttConsumer || c.Lane != journal.Alarm || c.Depth != 0 || c.Parked != 0 {
+		if c.Lane != journal.Alarm || c.Depth != 0 || c.Parked != 0 || !g.toDispatch(c.Consumer) {
 			continue
 		}
 		for _, ref := range g.saved {
 			g.engine.Sent(ref)
 		}
+		return
 	}
 }
 
-// conditionForked holds when dispatch has more events of this journal than the
-// journal itself: it was restored from a backup, or runs twice.
-const conditionForked = "journal-forked"
-
-// received passes a receipt on. A receipt for events that this journal has not
-// written yet is not about its events, and must not make the next press look
-// received.
-func (g *gateway) received(epoch string, through uint64, above []uint64) {
-	stats := g.journal.Stats()
-	if epoch == stats.Epoch {
-		own := slices.DeleteFunc(slices.Clone(above), func(seq uint64) bool { return seq > stats.LastSeq })
-		if through > stats.LastSeq || len(own) < len(above) {
-			g.health.Set(conditionForked, "dispatch has stored events of this journal that the journal does not hold: its disk was copied or restored from a backup. Stop the gateway and move journal.db away, so that a new journal begins")
-			if through > stats.LastSeq {
-				through = 0
-			}
-			above = own
+// toDispatch reports whether a consumer of the journal is a link to dispatch.
+func (g *gateway) toDispatch(consumer string) bool {
+	for _, l := range g.uplinks {
+		if l.name == consumer {
+			return true
 		}
 	}
-	g.engine.Received(epoch, through, above)
+	return false
 }

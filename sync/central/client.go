@@ -33,7 +33,8 @@ type Client struct {
 	report   *reporter
 	ledger   *link.Ledger
 	receipts *link.Receipts
-	alarms   *watched // the alarm lane, with a look at what waits in it
+	alarms   *watched      // the alarm lane, with a look at what waits in it
+	refresh  chan struct{} // the status is wanted at once
 	// parking bounds how often a row is parked because a whole request was
 	// refused: a server that refuses everything must not empty the journal.
 	parking *rate.Limiter
@@ -57,7 +58,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		o: o, t: o.Timing.withDefaults(), target: target, source: event.Source(o.Site, o.Gateway),
-		receipts: link.NewReceipts(), alarms: &watched{Source: o.Alarm.Source},
+		receipts: link.NewReceipts(), alarms: &watched{Source: o.Alarm.Source}, refresh: make(chan struct{}, 1),
 		parking: rate.NewLimiter(rate.Every(time.Minute), parkAtOnce),
 	}
 	c.ledger = link.NewLedger(Name, recorder(o.Recorder), o.Now, c.t.Settle)
@@ -97,6 +98,26 @@ func (c *Client) Run(ctx context.Context) error {
 // State reports whether the link is up and since when it is so; since is zero
 // before the first attempt. It may be called from any goroutine.
 func (c *Client) State() (up bool, since time.Time) { return c.ledger.State() }
+
+// Refresh posts the status document soon: at once, or one second after the last
+// one. It never blocks, any goroutine may call it, and many calls make one
+// document. Without a session the next one begins with it.
+func (c *Client) Refresh() {
+	select {
+	case c.refresh <- struct{}{}:
+	default:
+	}
+}
+
+// hear takes what the service says to have; it returns false when that is not
+// to be believed.
+func (c *Client) hear(r event.Receipt) bool {
+	if c.o.Trust != nil && !c.o.Trust(r) {
+		return false
+	}
+	c.receipts.Add(r)
+	return true
+}
 
 // Open implements cursor.Link: it waits for as long as the service asked for,
 // then tells the service that the gateway is online; the answer shows that it

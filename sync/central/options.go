@@ -51,6 +51,12 @@ type Options struct {
 	// Received is told what the service has stored for good. It is called from
 	// one goroutine of its own.
 	Received func(epoch string, through uint64, above []uint64)
+	// Trust is asked about everything that the service says to have, before a row
+	// counts as delivered and before Received. It must refuse what names events
+	// that the journal has not written: the service then holds the events of
+	// another copy of this journal under the same names. Any goroutine may call
+	// it; nil trusts all.
+	Trust func(event.Receipt) bool
 	// Command is told each signed command, at most once in a session, in the
 	// order of the service's counters; retained is always false here. It is
 	// called from one goroutine and trusts nothing: checking the signature is

@@ -251,7 +251,9 @@ func (l *sender) settle(part []*item, a answer) error {
 	if reply.Epoch != part[0].ref.Epoch {
 		return &problem{trouble: troubleForeign, detail: "the service answers about the events of another journal"}
 	}
-	l.s.c.receipts.Add(event.Receipt{Epoch: reply.Epoch, Through: reply.Received, Above: reply.Above})
+	if !l.s.c.hear(event.Receipt{Epoch: reply.Epoch, Through: reply.Received, Above: reply.Above}) {
+		return &problem{trouble: troubleRefused, detail: "dispatch holds other events under the names of this journal: its disk was copied or restored from a backup. Stop the gateway and move journal.db away, so that a new journal begins"}
+	}
 	rejected := make(map[string]string, len(reply.Rejected))
 	for _, r := range reply.Rejected {
 		rejected[r.ID] = r.Reason

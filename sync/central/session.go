@@ -108,7 +108,7 @@ func (s *session) tell(ctx context.Context, st event.Status) error {
 		return s.c.foreign(a)
 	}
 	for _, r := range list {
-		s.c.receipts.Add(r)
+		s.c.hear(r)
 	}
 	return nil
 }
@@ -117,7 +117,9 @@ func (s *session) tell(ctx context.Context, st event.Status) error {
 func (s *session) beat(changed <-chan struct{}) {
 	tick := time.NewTicker(s.c.t.Heartbeat)
 	defer tick.Stop()
+	last := time.Now()
 	for {
+		var after time.Duration // the last document
 		select {
 		case <-s.life.Done():
 			return
@@ -125,12 +127,20 @@ func (s *session) beat(changed <-chan struct{}) {
 			return
 		case <-tick.C:
 		case <-changed:
-			// A flickering condition must not flood.
-			if !s.pause(min(time.Second, s.c.t.Heartbeat)) {
-				return
-			}
+			// A flickering condition must not flood: changes are gathered.
+			after = time.Since(last) + time.Second
+		case <-s.c.refresh:
+			after = time.Second
 		}
-		changed = s.c.o.Health.Changed()
+		if !s.pause(after - time.Since(last)) {
+			return
+		}
+		// What is asked for until here is in the document.
+		select {
+		case <-s.c.refresh:
+		default:
+		}
+		last, changed = time.Now(), s.c.o.Health.Changed()
 		err := s.tell(s.life, s.document(true))
 		var busy *busyError
 		switch {
@@ -145,6 +155,9 @@ func (s *session) beat(changed <-chan struct{}) {
 
 // pause waits; false means that the session is over.
 func (s *session) pause(d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
