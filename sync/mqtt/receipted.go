@@ -13,7 +13,7 @@ import (
 const (
 	// maxUnreceipted is how many rows of one lane may be without a receipt; then
 	// the lane waits. It bounds memory (2 MB a lane) and what a new session
-	// repeats.
+	// repeats. Rows that have one, behind others that have none, take no place.
 	maxUnreceipted = 10_000
 	// roomStep is how many places must be free before a full lane reads on, so
 	// that it reads pages and not single rows.
@@ -42,6 +42,7 @@ type receipted struct {
 	tries int           // repetitions for the first row
 	wait  time.Duration // between the last repetition and the next
 	next  time.Time     // the earliest repetition
+	tight time.Time     // when squeeze was last tried
 }
 
 // unreceipted is a row that dispatch is not known to have.
@@ -49,6 +50,9 @@ type unreceipted struct {
 	row    journal.Row // its place and name only
 	taken  time.Time   // by the broker; zero before
 	parked bool
+	// stored says that dispatch has it, and perhaps others just before it that
+	// are not listed.
+	stored bool
 }
 
 func newReceipted(l cursor.Lane, said *coverage, t Timing) *receipted {
@@ -103,7 +107,12 @@ func (l *receipted) Read(ctx context.Context, n int) ([]journal.Row, error) {
 	defer l.mu.Unlock()
 	for _, r := range rows {
 		r.Data, r.Type, r.Subject, r.At = nil, "", "", alert.Stamp{}
-		l.rows = append(l.rows, unreceipted{row: r})
+		one := unreceipted{row: r, stored: l.said.covers(r.Ref)}
+		if n := len(l.rows); one.stored && n > max(l.first, l.taken) && l.rows[n-1].stored {
+			l.rows[n-1] = one
+			continue
+		}
+		l.rows = append(l.rows, one)
 	}
 	return rows, nil
 }
@@ -206,6 +215,25 @@ func (l *receipted) sweep() {
 	l.makeRoom()
 }
 
+// squeeze leaves of rows in a row that dispatch has only the last, so that one
+// row that it does not get to store cannot stop a lane. l.mu is held.
+func (l *receipted) squeeze() {
+	kept, taken := l.rows[:0], 0
+	for i := l.first; i < l.taken; i++ {
+		w := l.rows[i]
+		w.stored = !w.parked && l.said.covers(w.row.Ref)
+		if w.stored && taken > 0 && kept[taken-1].stored {
+			taken--
+		}
+		kept = append(kept[:taken], w)
+		taken++
+	}
+	kept = append(kept, l.rows[l.taken:]...)
+	clear(l.rows[len(kept):])
+	l.rows, l.first, l.taken = kept, 0, taken
+	l.makeRoom()
+}
+
 // makeRoom wakes the runner if it waits for room that is there now. l.mu is
 // held.
 func (l *receipted) makeRoom() {
@@ -224,6 +252,10 @@ func (l *receipted) heard() {
 	defer l.mu.Unlock()
 	l.sweep()
 	now := time.Now()
+	if l.free() < roomStep && now.Sub(l.moved) >= l.hole && now.Sub(l.tight) >= l.hole {
+		l.tight = now
+		l.squeeze()
+	}
 	if l.asked || l.taken == l.first || now.Sub(l.rows[l.first].taken) < l.hole ||
 		now.Sub(l.moved) < l.hole || now.Before(l.next) {
 		return

@@ -7,8 +7,15 @@ import (
 	"nabat/sync/event"
 )
 
-// maxEpochs bounds how many epochs may wait to be told.
-const maxEpochs = 16
+const (
+	// maxEpochs bounds of how many epochs is remembered what dispatch has.
+	maxEpochs = 16
+	// maxWaiting bounds how many receipts may wait to be told.
+	maxWaiting = 64
+	// maxJoined is how many single events two receipts may name together and be
+	// made one: more would not fit, and something that was said would be lost.
+	maxJoined = 512
+)
 
 // receipts joins what dispatch says until somebody has time to hear it, so
 // that a handler never blocks and a flood of receipts costs no memory.
@@ -16,7 +23,7 @@ type receipts struct {
 	news chan struct{}
 
 	mu      sync.Mutex
-	waiting map[string]event.Receipt // guarded by mu; by epoch
+	waiting []event.Receipt // guarded by mu
 }
 
 // add takes one message. A malformed one says nothing; the next one will.
@@ -27,16 +34,19 @@ func (r *receipts) add(b []byte) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, ok := r.waiting[one.Epoch]
-	switch {
-	case ok:
-		one = old.Merge(one)
-	case len(r.waiting) >= maxEpochs:
-		return
-	case r.waiting == nil:
-		r.waiting = make(map[string]event.Receipt)
+	i := len(r.waiting) - 1
+	for i >= 0 && r.waiting[i].Epoch != one.Epoch {
+		i--
 	}
-	r.waiting[one.Epoch] = one
+	full := len(r.waiting) >= maxWaiting
+	switch {
+	case i >= 0 && (full || len(r.waiting[i].Above)+len(one.Above) <= maxJoined):
+		r.waiting[i] = r.waiting[i].Merge(one)
+	case full:
+		return
+	default:
+		r.waiting = append(r.waiting, one)
+	}
 	select {
 	case r.news <- struct{}{}:
 	default:

@@ -43,7 +43,8 @@ type gateway struct {
 	health  *health.Registry
 	log     *lockedBuffer
 	options Options
-	stop    func() // of the publisher; waits
+	p       *Publisher // the last one that was started
+	stop    func()     // of the publisher; waits
 
 	mu       sync.Mutex
 	receipts []event.Receipt
@@ -121,6 +122,7 @@ func (g *gateway) start() {
 	if err != nil {
 		g.t.Fatal(err)
 	}
+	g.p = p
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
@@ -159,6 +161,14 @@ func (g *gateway) holds(condition string) bool {
 	return slices.ContainsFunc(g.health.List(), func(c health.Condition) bool { return c.Name == condition })
 }
 
+// waiting returns how many rows the cursors have not passed.
+func (g *gateway) waiting() (n int64) {
+	for _, c := range g.j.Stats().Cursors {
+		n += c.Depth
+	}
+	return n
+}
+
 // until waits for a state that must come.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
@@ -184,6 +194,8 @@ type dispatch struct {
 	user   string
 	pass   string
 	client paho.Client
+	// misses is asked about each event; one that it picks never came.
+	misses func(event.Event) bool
 
 	mu     sync.Mutex
 	events []event.Event
@@ -246,6 +258,9 @@ func (d *dispatch) hear(_ paho.Client, m paho.Message) {
 	e, err := event.Decode(m.Payload())
 	if err != nil {
 		d.wrong = append(d.wrong, err.Error())
+		return
+	}
+	if d.misses != nil && d.misses(e) {
 		return
 	}
 	if want := "nabat/1/school-12/main/event/" + e.Type.Short(); m.Topic() != want || m.Retained() {
