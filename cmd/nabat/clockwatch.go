@@ -30,7 +30,11 @@ type clockWatch struct {
 }
 
 func (g *gateway) watchClock(ctx context.Context) error {
-	w := clockWatch{now: g.clock.Now, record: g.engine.Record, health: g.health, subject: g.config.Site.Gateway, every: time.Second}
+	tell := func(e alert.Event) {
+		g.engine.Record(e)
+		g.refreshLinks() // dispatch may have commands that waited for this
+	}
+	w := clockWatch{now: g.clock.Now, record: tell, health: g.health, subject: g.config.Site.Gateway, every: time.Second}
 	return w.run(ctx)
 }
 
