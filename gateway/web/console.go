@@ -17,6 +17,7 @@ type consoleState struct {
 	Alerts     []consoleAlert     `json:"alerts"`
 	Points     []consolePoint     `json:"points"`
 	Conditions []consoleCondition `json:"conditions"`
+	Notices    []consoleNotice    `json:"notices"`
 }
 
 type consoleAlert struct {
@@ -40,6 +41,9 @@ type consoleAlert struct {
 	Chain    []chainStep `json:"chain"`
 	Means    string      `json:"means"`
 	Accepted *markJSON   `json:"accepted,omitempty"`
+	// Kind and PlaceID name the drill, where the alert is one.
+	Kind    alert.Kind `json:"kind"`
+	PlaceID string     `json:"place_id"`
 	// Responding and Arrived are what dispatch said of its team.
 	Responding *markJSON `json:"responding,omitempty"`
 	Arrived    *markJSON `json:"arrived,omitempty"`
@@ -54,6 +58,9 @@ type chainStep struct {
 type markJSON struct {
 	Who string `json:"who"`
 	At  int64  `json:"at"`
+	// ETA is the time of day at which a team is expected, empty where nobody
+	// has said one.
+	ETA string `json:"eta,omitempty"`
 }
 
 type consolePoint struct {
@@ -77,7 +84,7 @@ type consoleCondition struct {
 
 func (s *Server) consoleNow(lang alert.Language, now alert.Stamp) consoleState {
 	view := s.opt.Source.View()
-	state := consoleState{Alerts: []consoleAlert{}, Conditions: []consoleCondition{}}
+	state := consoleState{Alerts: []consoleAlert{}, Conditions: []consoleCondition{}, Notices: s.consoleNotices(lang, now, view)}
 	for _, a := range view.State.Open() {
 		state.Alerts = append(state.Alerts, s.consoleAlert(lang, now, view, a))
 	}
@@ -99,6 +106,7 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		Clock: a.First.At.Wall.Local().Format("15:04:05"), Sure: a.First.At.Synced,
 		Truth: truth, Chain: chain(truth, proof),
 		Means: s.words[lang].Get("chain." + truth.String() + ".means"),
+		Kind:  a.Kind, PlaceID: a.Key.Place,
 	}
 	if truth == alert.TruthAccepted && proof < alert.TruthReceived {
 		c.Means = s.words[lang].Get("chain.accepted.unknown")
@@ -107,7 +115,7 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		if m.Number == 0 || m.Number <= a.Cleared.Number || !a.Covers(m) {
 			return nil
 		}
-		return &markJSON{Who: s.whoName(lang, m), At: moment(now, m.At)}
+		return &markJSON{Who: s.whoName(lang, m), At: moment(now, m.At), ETA: etaClock(now, m.ETA)}
 	}
 	c.Accepted, c.Responding, c.Arrived = mark(a.Acknowledged), mark(a.Responding), mark(a.Arrived)
 	return c
@@ -138,6 +146,19 @@ func (s *Server) whoName(lang alert.Language, m alert.Mark) string {
 		return w.Or("origin."+m.Origin, m.Origin)
 	default:
 		return w.Get("alert.who.none")
+	}
+}
+
+// etaClock returns the time of day at which a team is expected, with its date
+// where that is far from now.
+func etaClock(now alert.Stamp, eta time.Time) string {
+	switch {
+	case eta.IsZero():
+		return ""
+	case eta.Sub(now.Wall).Abs() > 12*time.Hour:
+		return eta.Local().Format("02.01. 15:04")
+	default:
+		return eta.Local().Format("15:04")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/web/staff"
 )
 
 const (
@@ -36,28 +37,47 @@ var errDecision = errors.New("not a decision")
 // needed to clear, and only then.
 func decodeDecision(body io.Reader, clear bool) (decision, error) {
 	var d decision
-	dec := json.NewDecoder(body)
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&d); err != nil {
-		return decision{}, fmt.Errorf("%w: %w", errDecision, err)
+	if err := decodeObject(body, &d); err != nil {
+		return decision{}, err
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return decision{}, fmt.Errorf("something follows the object: %w", errDecision)
-	}
-	d.Why = strings.TrimSpace(d.Why)
+	var err error
+	d.Why, err = plainWhy(d.Why)
 	switch {
+	case err != nil:
+		return decision{}, err
 	case d.Number == 0:
 		return decision{}, fmt.Errorf("number is missing: %w", errDecision)
 	case clear && !d.Outcome.Valid():
 		return decision{}, fmt.Errorf("outcome %q: %w", d.Outcome, errDecision)
 	case !clear && d.Outcome != "":
 		return decision{}, fmt.Errorf("outcome with an acknowledgement: %w", errDecision)
-	case !utf8.ValidString(d.Why) || utf8.RuneCountInString(d.Why) > maxWhy:
-		return decision{}, fmt.Errorf("why is longer than %d characters: %w", maxWhy, errDecision)
-	case strings.ContainsFunc(d.Why, unicode.IsControl):
-		return decision{}, fmt.Errorf("why holds control characters: %w", errDecision)
 	}
 	return d, nil
+}
+
+// decodeObject reads one JSON object, strictly, and nothing after it.
+func decodeObject(body io.Reader, into any) error {
+	dec := json.NewDecoder(body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(into); err != nil {
+		return fmt.Errorf("%w: %w", errDecision, err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("something follows the object: %w", errDecision)
+	}
+	return nil
+}
+
+// plainWhy returns a reason without the blanks around it.
+func plainWhy(why string) (string, error) {
+	why = strings.TrimSpace(why)
+	switch {
+	case !utf8.ValidString(why) || utf8.RuneCountInString(why) > maxWhy:
+		return "", fmt.Errorf("why is longer than %d characters: %w", maxWhy, errDecision)
+	case strings.ContainsFunc(why, unicode.IsControl):
+		return "", fmt.Errorf("why holds control characters: %w", errDecision)
+	}
+	return why, nil
 }
 
 func (s *Server) acknowledge(w http.ResponseWriter, r *http.Request) { s.decide(w, r, false) }
@@ -76,16 +96,26 @@ type decided struct {
 	Memory bool `json:"memory"`
 }
 
-// decide answers 200 only after the decision was committed.
-func (s *Server) decide(w http.ResponseWriter, r *http.Request, clear bool) {
-	session, ok := s.staffSession(r)
+// mayDecide returns the session of a request that may change something, and
+// answers one that may not.
+func (s *Server) mayDecide(w http.ResponseWriter, r *http.Request) (session staff.Session, ok bool) {
+	session, ok = s.staffSession(r)
 	if !ok {
 		s.fail(w, http.StatusUnauthorized, "no-session")
-		return
+		return session, false
 	}
 	// A form cannot send this type, and a script of another site may not.
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		s.fail(w, http.StatusUnsupportedMediaType, "bad-request")
+		return session, false
+	}
+	return session, true
+}
+
+// decide answers 200 only after the decision was committed.
+func (s *Server) decide(w http.ResponseWriter, r *http.Request, clear bool) {
+	session, ok := s.mayDecide(w, r)
+	if !ok {
 		return
 	}
 	d, err := decodeDecision(r.Body, clear)

@@ -34,6 +34,7 @@ type house struct {
 	broken  error         // what the journal answers
 	stalled chan struct{} // non-nil: the disk waits for it
 	asked   []alert.Decision
+	drills  []alert.Drill
 }
 
 func newHouse() *house {
@@ -127,6 +128,40 @@ func (h *house) Acknowledge(ctx context.Context, d alert.Decision) error {
 
 func (h *house) Clear(ctx context.Context, d alert.Decision) error {
 	return h.decide(ctx, alert.Cleared, d)
+}
+
+func (h *house) StartDrill(_ context.Context, d alert.Drill) error {
+	if err := h.heardOf(d); err != nil {
+		return err
+	}
+	h.press(raise{kind: d.Kind, place: d.Place, level: d.Level, status: alert.Exercise, truth: alert.TruthSaved})
+	return nil
+}
+
+func (h *house) EndDrill(_ context.Context, d alert.Drill) error {
+	if err := h.heardOf(d); err != nil {
+		return err
+	}
+	ended := false
+	h.change(func(v *alert.View) {
+		for _, a := range v.State.Open() {
+			if a.Status() == alert.Exercise && (d.Kind == "" || a.Kind == d.Kind) && (d.Place == "" || a.Key.Place == d.Place) {
+				v.State = v.State.Next(alert.Event{Type: alert.Cleared, Numbering: a.Numbering, Number: a.Last.Number, Kind: a.Kind, Place: &a.Place, Outcome: alert.TestComplete})
+				ended = true
+			}
+		}
+	})
+	if !ended {
+		return alert.ErrNoDrill
+	}
+	return nil
+}
+
+func (h *house) heardOf(d alert.Drill) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.drills = append(h.drills, d)
+	return h.broken
 }
 
 func (h *house) decide(ctx context.Context, t alert.Type, d alert.Decision) error {

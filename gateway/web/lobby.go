@@ -14,11 +14,14 @@ const (
 )
 
 // lobbyState is all that a lobby screen is told. It holds no id, number or
-// time of an alert: those count quiet presses too and would betray them.
+// time of an alert: those count quiet presses too and would betray them. The
+// time at which help is expected counts nothing.
 type lobbyState struct {
 	Cards []lobbyCard `json:"cards"`
 	// More says, per language, how many cards did not fit.
 	More []string `json:"more,omitempty"`
+	// Notices are what is announced, the newest first.
+	Notices []lobbyNotice `json:"notices,omitempty"`
 }
 
 // lobbyCard is one kind of alert with all its places.
@@ -37,6 +40,8 @@ type lobbyText struct {
 	Title  string         `json:"title"`
 	Places []lobbyPlace   `json:"places,omitempty"`
 	More   string         `json:"more,omitempty"`
+	// Team says that help is on its way or there, never who.
+	Team string `json:"team,omitempty"`
 }
 
 // lobbyPlace is a place as a sign says it: the room, and where that is.
@@ -54,17 +59,20 @@ func (s *Server) lobbyNow(screen string, lang alert.Language) lobbyState {
 		kind   alert.Kind
 		status alert.Status
 		places []alert.Location
+		team   team
 	}
 	var groups []group
-	for _, a := range s.opt.Source.View().State.Open() {
+	view, now := s.opt.Source.View(), s.opt.Now()
+	for _, a := range view.State.Open() {
 		if !s.public(a, screen) {
 			continue
 		}
 		i := slices.IndexFunc(groups, func(g group) bool { return g.kind == a.Kind && g.status == a.Status() })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, group{kind: a.Kind, status: a.Status()})
+			groups = append(groups, group{kind: a.Kind, status: a.Status(), team: teamOf(a)})
 		}
+		groups[i].team = groups[i].team.and(teamOf(a))
 		if s.opt.Site.Plan(a.Kind, a.Level()).ShowPlace {
 			// The newest first: that is where it is happening now.
 			groups[i].places = slices.Insert(groups[i].places, 0, a.Place)
@@ -73,11 +81,11 @@ func (s *Server) lobbyNow(screen string, lang alert.Language) lobbyState {
 	// Real before drill before test; within each the oldest first, as they came.
 	slices.SortStableFunc(groups, func(a, b group) int { return seriousness(a.status) - seriousness(b.status) })
 
-	state := lobbyState{Cards: []lobbyCard{}}
+	state := lobbyState{Cards: []lobbyCard{}, Notices: s.lobbyNotices(view, screen, lang)}
 	for _, g := range groups[:min(len(groups), maxCards)] {
 		card := lobbyCard{Key: string(g.status) + " " + string(g.kind), Icon: s.assets.icon(g.kind), Status: g.status}
 		for _, l := range languagesFrom(lang) {
-			text := lobbyText{Lang: l, Status: s.words[l].Get("status." + string(g.status)), Title: s.kindName(l, g.kind)}
+			text := lobbyText{Lang: l, Status: s.words[l].Get("status." + string(g.status)), Title: s.kindName(l, g.kind), Team: s.teamLine(l, now, g.team)}
 			for _, loc := range g.places[:min(len(g.places), maxPlaces)] {
 				text.Places = append(text.Places, signOf(s.placePath(l, loc)))
 			}

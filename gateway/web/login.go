@@ -42,6 +42,9 @@ type consoleData struct {
 	Role     string
 	Outcomes []alert.Outcome
 	ReadOnly bool
+	// Kinds and Places are those that a drill may have, Levels its levels.
+	Kinds, Places []choice
+	Levels        []alert.Level
 }
 
 func (s *Server) consolePage(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +58,10 @@ func (s *Server) consolePage(w http.ResponseWriter, r *http.Request) {
 		s.loginPage(w, http.StatusOK, p, problem, "")
 		return
 	}
-	p.Data = consoleData{Role: session.Role, Outcomes: alert.Outcomes(), ReadOnly: s.opt.Desk == nil}
+	p.Data = consoleData{
+		Role: session.Role, Outcomes: alert.Outcomes(), ReadOnly: s.opt.Desk == nil,
+		Kinds: s.drillKinds(p.Lang), Places: s.drillPlaces(p.Lang), Levels: []alert.Level{alert.LevelEmergency, alert.LevelHelp},
+	}
 	s.render(w, http.StatusOK, "console.html", p)
 }
 

@@ -118,6 +118,8 @@ func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 	metrics.WriteCounterUint64(w, `nabat_pin_tries_total{result="locked"}`, c.locked.Load())
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="acknowledged"}`, c.acknowledged.Load())
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="cleared"}`, c.cleared.Load())
+	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="drill-started"}`, c.drillsStarted.Load())
+	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="drill-ended"}`, c.drillsEnded.Load())
 	metrics.WriteCounterUint64(w, "nabat_decisions_not_saved_total", c.notSaved.Load())
 }
 

@@ -35,14 +35,19 @@ type Source interface {
 	Changed() <-chan struct{}
 }
 
-// Desk takes the decisions of people. Both methods return nil only after the
+// Desk takes the decisions of people. Its methods return nil only after the
 // decision was committed to the journal; an error that wraps
 // alert.ErrNotDurable when it holds but is in memory only; the context's error
 // when that is not known in time; and any other error when a Clear has no
-// effect. They are called from many goroutines and must respect ctx.
+// effect. What stands in the way of a drill is an alert.ErrRealAlert,
+// alert.ErrDrillRuns, alert.ErrNoDrill or alert.ErrDrill. They are called from many goroutines and must respect ctx.
 type Desk interface {
 	Acknowledge(ctx context.Context, d alert.Decision) error
 	Clear(ctx context.Context, d alert.Decision) error
+	// StartDrill raises an alert that is an exercise; EndDrill ends those of a
+	// kind and place.
+	StartDrill(ctx context.Context, d alert.Drill) error
+	EndDrill(ctx context.Context, d alert.Drill) error
 }
 
 // Wall is a simulated board: buttons that a page may press. It exists in
@@ -125,6 +130,7 @@ type Server struct {
 type counters struct {
 	right, wrong, locked             atomic.Uint64
 	acknowledged, cleared, notSaved  atomic.Uint64
+	drillsStarted, drillsEnded       atomic.Uint64
 	streamsRefused, streamsGivenAway atomic.Uint64
 }
 
@@ -183,6 +189,8 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /api/v1/events", s.events)
 	mux.HandleFunc("POST /api/v1/alerts/{id}/acknowledge", s.acknowledge)
 	mux.HandleFunc("POST /api/v1/alerts/{id}/clear", s.clear)
+	mux.HandleFunc("POST /api/v1/drills/start", s.startDrill)
+	mux.HandleFunc("POST /api/v1/drills/end", s.endDrill)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /metrics", s.metrics)
 	if s.opt.Wall != nil {

@@ -2,6 +2,7 @@ import { connect } from "./stream.js";
 import { make, icon, update } from "./dom.js";
 import { Texts, clock } from "./text.js";
 import { Decision } from "./decision.js";
+import { Drill } from "./drill.js";
 import { Bell } from "./bell.js";
 
 const root = document.documentElement;
@@ -9,6 +10,8 @@ const byID = (id) => document.getElementById(id);
 const texts = new Texts();
 const bell = new Bell(byID("sound"), texts);
 const decision = new Decision(byID("decide"), texts);
+const drill = byID("drill") ? new Drill(byID("drill"), texts) : null;
+byID("drill-start")?.addEventListener("click", () => drill.start());
 
 // Ages come from the gateway's clock: "now" as it was when the message came,
 // and the browser's monotonic clock only for the time since.
@@ -41,12 +44,14 @@ function alertCard(a) {
   if (a.point) facts.append(" · ", texts.fill("alert.point", { id: a.point }));
   const people = make("div", { class: "people" });
   if (a.accepted) people.append(make("p", {}, told("alert.accepted", a.accepted.at, { who: a.accepted.who })));
-  if (a.responding) people.append(make("p", {}, texts.fill("alert.responding", { who: a.responding.who })));
-  if (a.arrived) people.append(make("p", {}, texts.fill("alert.arrived", { who: a.arrived.who })));
+  if (a.responding) people.append(make("p", {}, told(a.responding.eta ? "alert.responding.eta" : "alert.responding", a.responding.at, { who: a.responding.who, time: a.responding.eta })));
+  if (a.arrived) people.append(make("p", {}, told("alert.arrived", a.arrived.at, { who: a.arrived.who })));
   const what = a.title + ", " + room;
   const buttons = root.dataset.readonly ? null : make("div", { class: "buttons" },
     a.accepted ? null : make("button", { type: "button", class: "primary", onclick: () => decision.acknowledge(a, what) }, texts.get("alert.ack")),
-    make("button", { type: "button", class: "outline", onclick: () => decision.clear(a, what) }, texts.get("alert.clear")));
+    a.status === "Exercise"
+      ? make("button", { type: "button", class: "outline", onclick: () => drill.end(a, what) }, texts.get("drill.end"))
+      : make("button", { type: "button", class: "outline", onclick: () => decision.clear(a, what) }, texts.get("alert.clear")));
   return make("article", { class: `alert ${a.level} ${a.status.toLowerCase()}`, "data-alert": a.id },
     make("div", { class: "alert-sign" }, icon(a.icon, "alert-icon")),
     make("div", { class: "alert-body" },
@@ -74,6 +79,20 @@ function conditionCard(c) {
     make("h3", {}, c.title), make("p", {}, c.remedy),
     make("p", { class: "dim" }, told("condition.since", c.since)),
     c.detail ? make("details", {}, make("summary", {}, texts.get("condition.details")), make("p", { lang: "en" }, make("code", {}, c.name), " ", c.detail)) : null);
+}
+
+function noticeCard(n) {
+  const ends = make("span", { class: "told" });
+  ends.tell = () => {
+    const minutes = Math.floor(-since(n.ends) / 60000);
+    ends.textContent = minutes < 1 ? texts.get("notice.ending") : texts.count("n.notice.minutes", minutes);
+  };
+  ends.tell();
+  return make("article", { class: "notice" },
+    n.status === "Actual" ? null : make("span", { class: "chip status-" + n.status.toLowerCase() }, texts.get("status." + n.status)),
+    make("p", { class: "notice-text" }, n.text),
+    make("p", { class: "dim" }, told("notice.by", n.began, { who: n.who }), " · ", ends),
+    n.screens ? make("p", { class: "dim" }, texts.fill("notice.screens", { screens: n.screens.join(", ") })) : null);
 }
 
 function pointRow(p) {
@@ -136,6 +155,8 @@ function figures(f) {
 
 function render(state) {
   update(byID("alerts"), state.alerts, (a) => a.id, alertCard);
+  update(byID("notices"), state.notices, (n) => n.id, noticeCard);
+  byID("notices-panel").hidden = state.notices.length === 0;
   update(byID("conditions"), state.conditions, (c) => c.name, conditionCard);
   byID("conditions-panel").classList.toggle("attention", state.conditions.length > 0);
   if (state.conditions.length === 0) byID("conditions").replaceChildren(make("p", { class: "none" }, texts.get("conditions.none")));
@@ -143,7 +164,7 @@ function render(state) {
   byID("alerts-none").hidden = state.alerts.length > 0;
   byID("alerts-count").textContent = state.alerts.length ? texts.count("n.alerts.open", state.alerts.length) : "";
   document.title = (state.alerts.length ? `(${state.alerts.length}) ` : "") + document.title.replace(/^\(\d+\) /, "");
-  const news = state.alerts.filter((a) => known?.get(a.id) !== a.number && !a.accepted);
+  const news = state.alerts.filter((a) => known?.get(a.id) !== a.number && a.truth !== "accepted");
   if (news.length) {
     byID("announce").textContent = news.map((a) => texts.fill("alerts.new", { what: a.title, where: place(a.place)[0] })).join(". ");
     bell.ring();

@@ -7,15 +7,19 @@ const byID = (id) => document.getElementById(id);
 const sections = ["connecting", "idle", "unknown", "cards"];
 let state = null; // the last that the gateway said; null before it has said anything
 let stale = false;
+let turn = 0; // which language of an announcement is on, beside an alert
 
 reloadWhenBroken();
 
 // Calm may be shown only while the gateway is heard to say so.
 function show() {
   let section = "cards";
+  const notices = state?.notices && !stale; // an announcement ends by the gateway's word only
   if (state === null) section = stale ? "unknown" : "connecting";
-  else if (state.cards.length === 0) section = stale ? "unknown" : "idle";
+  else if (state.cards.length === 0) section = stale ? "unknown" : notices ? "" : "idle";
   for (const id of sections) byID(id).hidden = id !== section;
+  byID("notices").hidden = !notices;
+  byID("notices").classList.toggle("strip", section === "cards");
   byID("stale").hidden = !stale;
   document.body.classList.toggle("is-stale", stale);
 }
@@ -29,8 +33,24 @@ function render() {
   if (state.more) items.push({ key: "more", more: state.more });
   update(cards, items, (card) => card.key,
     (card) => (card.band ? band(card.band, "top") : card.more ? moreCard(card) : alertCard(card)));
+  update(byID("notices"), state.notices ?? [], (notice) => notice.key, noticeCard);
+  takeTurn();
   show();
   fit();
+}
+
+function noticeCard(notice) {
+  return make("article", { class: "notice " + notice.status.toLowerCase() },
+    ...notice.texts.map((text) => make("p", { lang: text.lang }, text.status ? make("strong", {}, text.status) : null, text.text)));
+}
+
+// takeTurn chooses the language of announcements that share the screen with an
+// alert; on their own they show all.
+function takeTurn() {
+  for (const notice of byID("notices").children) {
+    const lines = [...notice.children];
+    lines.forEach((line, i) => line.classList.toggle("on", i === turn % lines.length));
+  }
 }
 
 function moreCard(card) {
@@ -58,11 +78,14 @@ function words(text, className) {
     make("h1", {}, text.title),
     text.places ? make("ul", {}, ...text.places.map((place) => make("li", {},
       make("strong", {}, place.room), place.where ? make("span", {}, place.where.join(" · ")) : null))) : null,
-    text.more ? make("p", { class: "words-more" }, text.more) : null);
+    text.more ? make("p", { class: "words-more" }, text.more) : null,
+    text.team ? make("p", { class: "team" }, text.team) : null);
 }
 
 // fit makes long words smaller until all of them are on the screen.
 function fit() {
+  const notices = byID("notices");
+  if (!notices.hidden) shrink(notices, "--fit", () => notices.scrollHeight > notices.clientHeight + 1 || notices.scrollWidth > notices.clientWidth + 1);
   for (const band of byID("cards").querySelectorAll(".band")) {
     shrink(band, "--fit-band", () => band.scrollWidth > band.clientWidth + 1);
   }
@@ -112,6 +135,7 @@ connect(address, {
 });
 
 addEventListener("resize", fit);
+setInterval(() => { turn++; takeTurn(); fit(); }, 8000);
 
 // Screens that stand for years: nothing stays on the same pixels for long.
 let drift = 0;

@@ -1,0 +1,84 @@
+package web
+
+import (
+	"slices"
+
+	"nabat/gateway/alert"
+)
+
+// maxNotices is how many announcements a lobby screen shows at once.
+const maxNotices = 3
+
+// lobbyNotice is one announcement on a screen.
+type lobbyNotice struct {
+	Key    string       `json:"key"`
+	Status alert.Status `json:"status"`
+	// Texts holds the words in each language that has any, the screen's own
+	// first.
+	Texts []noticeText `json:"texts"`
+}
+
+type noticeText struct {
+	Lang alert.Language `json:"lang"`
+	Text string         `json:"text"`
+	// Status says that the words belong to a drill; empty otherwise.
+	Status string `json:"status,omitempty"`
+}
+
+func (s *Server) lobbyNotices(view *alert.View, screen string, lang alert.Language) []lobbyNotice {
+	var shown []lobbyNotice
+	for _, n := range view.Notices {
+		everywhere := len(n.Screens) == 0 || slices.Contains(n.Screens, "*")
+		if !everywhere && (screen == "" || !slices.Contains(n.Screens, screen)) {
+			continue
+		}
+		if len(shown) == maxNotices {
+			break
+		}
+		shown = append(shown, lobbyNotice{Key: n.ID, Status: n.Status, Texts: s.noticeTexts(n, lang)})
+	}
+	return shown
+}
+
+// noticeTexts returns the words in the languages that were given, first the
+// screen's own. Where that is missing, another stands in for it.
+func (s *Server) noticeTexts(n alert.Notice, lang alert.Language) []noticeText {
+	var texts []noticeText
+	for _, l := range languagesFrom(lang) {
+		own := map[alert.Language]string{alert.Russian: n.Text.RU, alert.Kazakh: n.Text.KK, alert.English: n.Text.EN}[l]
+		if own == "" {
+			continue
+		}
+		text := noticeText{Lang: l, Text: own}
+		if n.Status != alert.Actual {
+			text.Status = s.words[l].Get("status." + string(n.Status))
+		}
+		texts = append(texts, text)
+	}
+	return texts
+}
+
+// consoleNotice is one announcement as staff see it.
+type consoleNotice struct {
+	ID     string       `json:"id"`
+	Text   string       `json:"text"`
+	Status alert.Status `json:"status"`
+	Who    string       `json:"who"`
+	// Began and Ends are moments like those of alerts.
+	Began int64 `json:"began"`
+	Ends  int64 `json:"ends"`
+	// Screens are the lobby screens that show it, none for all.
+	Screens []string `json:"screens,omitempty"`
+}
+
+func (s *Server) consoleNotices(lang alert.Language, now alert.Stamp, view *alert.View) []consoleNotice {
+	list := make([]consoleNotice, 0, len(view.Notices))
+	for _, n := range view.Notices {
+		began := moment(now, n.Began)
+		list = append(list, consoleNotice{
+			ID: n.ID, Text: n.Text.In(lang), Status: n.Status, Who: s.whoName(lang, alert.Mark{Who: n.Who, Origin: n.Origin}),
+			Began: began, Ends: began + n.For.Milliseconds(), Screens: n.Screens,
+		})
+	}
+	return list
+}
