@@ -16,12 +16,12 @@ type bucket struct {
 }
 
 func (b *bucket) take(mono time.Duration) bool {
-	if b.spent == 0 || mono < b.since {
+	free := int(max(mono-b.since, 0) / verifyEach)
+	b.spent -= min(free, b.spent)
+	b.since += time.Duration(free) * verifyEach
+	if b.spent == 0 { // time in which nothing came is not saved up
 		b.since = mono
 	}
-	free := min(int((mono-b.since)/verifyEach), b.spent)
-	b.spent -= free
-	b.since += time.Duration(free) * verifyEach
 	if b.spent >= verifyBurst {
 		return false
 	}
