@@ -252,7 +252,7 @@ func (d *dispatch) hear(_ paho.Client, m paho.Message) {
 		}
 		d.status = append(d.status, s)
 		return
-	case "receipt":
+	case "receipt", "command":
 		return
 	}
 	e, err := event.Decode(m.Payload())
