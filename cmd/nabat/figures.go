@@ -41,7 +41,11 @@ func (g *gateway) status() control.Status {
 		s.Alerts = append(s.Alerts, control.Alert{
 			ID: a.ID, Kind: a.Kind, KindName: g.config.Site.Kinds[a.Kind], Level: a.Level(), Status: a.Status(),
 			Place: a.Place.Path, Point: a.Last.Point, Truth: view.Truth(a).String(), AgeSeconds: seconds(now.Since(a.First.At)),
+			Team: teamOf(a, now),
 		})
+	}
+	for _, n := range view.Notices {
+		s.Notices = append(s.Notices, control.Notice{Text: n.Text, Status: n.Status, Who: n.Who, LeftSeconds: seconds(max(n.For-now.Since(n.Began), 0))})
 	}
 	for _, l := range g.links(stats) {
 		s.Links = append(s.Links, control.Link{Name: l.Name, Up: l.Up, ForSeconds: seconds(l.For)})
@@ -50,6 +54,18 @@ func (g *gateway) status() control.Status {
 		s.Queue = append(s.Queue, control.Queue{Consumer: c.Consumer, Lane: c.Lane.String(), Depth: c.Depth, OldestSeconds: seconds(c.OldestAge), Parked: int64(c.Parked)})
 	}
 	return s
+}
+
+// teamOf is what dispatch has said of a team for the alert's highest press.
+func teamOf(a alert.Alert, now alert.Stamp) *control.Team {
+	switch {
+	case a.Covers(a.Arrived):
+		return &control.Team{Who: a.Arrived.Who, Arrived: true, AgeSeconds: seconds(now.Since(a.Arrived.At))}
+	case a.Covers(a.Responding):
+		return &control.Team{Who: a.Responding.Who, ETA: a.Responding.ETA, AgeSeconds: seconds(now.Since(a.Responding.At))}
+	default:
+		return nil
+	}
 }
 
 // lampPoint is a lamp as a point: armed unless its driver reports a fault.

@@ -17,6 +17,7 @@ func Print(w io.Writer, s Status, l alert.Language) error {
 	p.head(s)
 	p.points(s.Points)
 	p.alerts(s.Alerts)
+	p.notices(s.Notices)
 	p.links(s.Links)
 	p.queue(s.Queue)
 	p.conditions(s)
@@ -109,18 +110,51 @@ func (p *printer) alerts(alerts []Alert) {
 		if kind == "" {
 			kind = p.t.or("kind."+string(a.Kind), string(a.Kind))
 		}
-		switch a.Status {
-		case alert.Actual:
-		case alert.Exercise:
-			kind += " (" + p.t.get("drill") + ")"
-		case alert.Test:
-			kind += " (" + p.t.get("test") + ")"
-		}
+		kind += p.unreal(a.Status)
 		truth := p.t.get(a.Truth)
 		if truth == "" {
 			truth = p.t.get("unknown")
 		}
-		p.line("  "+p.t.or("level."+a.Level.String(), a.Level.String()), kind, where(a.Place), a.Point, truth, p.age(a.AgeSeconds))
+		p.line("  "+p.t.or("level."+a.Level.String(), a.Level.String()), kind, where(a.Place), a.Point, truth, p.age(a.AgeSeconds), p.team(a.Team))
+	}
+}
+
+// unreal is what a status adds to a name: nothing for what is real.
+func (p *printer) unreal(st alert.Status) string {
+	switch st {
+	case alert.Actual:
+		return ""
+	case alert.Exercise:
+		return " (" + p.t.get("drill") + ")"
+	case alert.Test:
+		return " (" + p.t.get("test") + ")"
+	}
+	return ""
+}
+
+// team says what dispatch has said of one.
+func (p *printer) team(t *Team) string {
+	if t == nil {
+		return ""
+	}
+	key := "coming"
+	if t.Arrived {
+		key = "there"
+	}
+	said := p.t.get(key) + ": " + t.Who
+	if !t.Arrived && !t.ETA.IsZero() {
+		said += ", " + fmt.Sprintf(p.t.get("expected"), t.ETA.UTC().Format("15:04 UTC"))
+	}
+	return said + " (" + p.age(t.AgeSeconds) + ")"
+}
+
+func (p *printer) notices(notices []Notice) {
+	if len(notices) == 0 {
+		return
+	}
+	p.title("notices", p.count(len(notices)))
+	for _, n := range notices {
+		p.line("  "+n.Text.In(p.t.language)+p.unreal(n.Status), n.Who, fmt.Sprintf(p.t.get("left"), p.age(n.LeftSeconds)))
 	}
 }
 

@@ -28,9 +28,13 @@ func busyDay() Status {
 			{ID: "lamp-204", Place: []string{"Main building", "Room 204"}},
 		},
 		Alerts: []Alert{
-			{ID: "1", Kind: alert.Intruder, Level: alert.LevelEmergency, Status: alert.Actual, Place: []string{"Main building", "Room 204"}, Point: "button-204", Truth: "accepted", AgeSeconds: 125},
-			{ID: "2", Kind: "earthquake", KindName: alert.Text{RU: "Землетрясение", KK: "Жер сілкінісі", EN: "Earthquake"}, Level: alert.LevelEmergency, Status: alert.Exercise, Place: []string{"Gym"}, Point: "button-gym", Truth: "sent", AgeSeconds: 4},
+			{ID: "1", Kind: alert.Intruder, Level: alert.LevelEmergency, Status: alert.Actual, Place: []string{"Main building", "Room 204"}, Point: "button-204", Truth: "accepted", AgeSeconds: 125, Team: &Team{Who: "crew 7\x1b[2J", ETA: now.Add(9 * time.Minute), AgeSeconds: 61}},
+			{ID: "2", Kind: "earthquake", KindName: alert.Text{RU: "Землетрясение", KK: "Жер сілкінісі", EN: "Earthquake"}, Level: alert.LevelEmergency, Status: alert.Exercise, Place: []string{"Gym"}, Point: "button-gym", Truth: "sent", AgeSeconds: 4, Team: &Team{Who: "crew 8", Arrived: true, ETA: now, AgeSeconds: 2}},
 			{ID: "3", Kind: alert.Help, Level: alert.LevelHelp, Status: alert.Test, Point: "button-7", Truth: "saved", AgeSeconds: 90061},
+		},
+		Notices: []Notice{
+			{Text: alert.Text{RU: "Сбор в зале", KK: "Залға жиналу", EN: "Meet in the gym"}, Status: alert.Exercise, Who: "op-7", LeftSeconds: 125},
+			{Text: alert.Text{RU: "Лифт не работает"}, Status: alert.Actual, LeftSeconds: 4},
 		},
 		Links: []Link{{Name: "mqtt", Up: false, ForSeconds: 240, Detail: "dial tcp 10.0.0.7:8883: connection refused"}},
 		Queue: []Queue{

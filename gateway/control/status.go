@@ -24,6 +24,7 @@ type Status struct {
 
 	Points     []Point            `json:"points"`
 	Alerts     []Alert            `json:"alerts"`
+	Notices    []Notice           `json:"notices,omitempty"`
 	Links      []Link             `json:"links"`
 	Queue      []Queue            `json:"queue"`
 	Conditions []health.Condition `json:"conditions"`
@@ -55,6 +56,28 @@ type Alert struct {
 	// Truth is how far the call has come: raised, saved, sent, received or accepted.
 	Truth      string `json:"truth"`
 	AgeSeconds int64  `json:"age_seconds"`
+	// Team is what dispatch has said of a team, nil where it has said nothing.
+	Team *Team `json:"team,omitempty"`
+}
+
+// Team is on its way to an alert, or there.
+type Team struct {
+	Who string `json:"who,omitempty"`
+	// Arrived says that it is there; ETA is when it is expected otherwise, zero
+	// where nobody knows.
+	Arrived bool      `json:"arrived"`
+	ETA     time.Time `json:"eta,omitzero"`
+	// AgeSeconds is how long ago that was said.
+	AgeSeconds int64 `json:"age_seconds"`
+}
+
+// Notice is an announcement that stands now.
+type Notice struct {
+	Text   alert.Text   `json:"text"`
+	Status alert.Status `json:"status"`
+	Who    string       `json:"who,omitempty"`
+	// LeftSeconds is how long it stands yet.
+	LeftSeconds int64 `json:"left_seconds"`
 }
 
 // Link is one way to the outside.

@@ -55,9 +55,15 @@ func ownTexts() map[string]alert.Text {
 
 		"alerts":  {RU: "Открытые тревоги", KK: "Ашық дабылдар", EN: "Open alerts"},
 		"none":    {RU: "нет", KK: "жоқ", EN: "none"},
-		"drill":   {RU: "учебная", KK: "оқу", EN: "drill"},
+		"drill":   {RU: "учения", KK: "оқу-жаттығу", EN: "drill"},
 		"test":    {RU: "проверка", KK: "тексеру", EN: "test"},
 		"unknown": {RU: "неизвестно", KK: "белгісіз", EN: "unknown"},
+
+		"coming":   {RU: "группа в пути", KK: "топ жолда", EN: "team on the way"},
+		"there":    {RU: "группа на месте", KK: "топ келді", EN: "team there"},
+		"expected": {RU: "ожидается в %s", KK: "келетін уақыты %s", EN: "expected at %s"},
+		"notices":  {RU: "Объявления", KK: "Хабарландырулар", EN: "Announcements"},
+		"left":     {RU: "ещё %s", KK: "тағы %s", EN: "%s left"},
 
 		"raised":   {RU: "поднята", KK: "көтерілді", EN: "raised"},
 		"saved":    {RU: "записана", KK: "жазылды", EN: "saved"},

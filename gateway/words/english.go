@@ -245,7 +245,7 @@ func english() Words {
 		"n.days.ago":                        "{n} day ago|{n} days ago",
 
 		"drill.title":           "Drill",
-		"drill.about":           "Screens and lamps say that it is a drill. A real press breaks through it.",
+		"drill.about":           "Screens say that it is a drill. A real press raises a real alert all the same.",
 		"drill.start":           "Start a drill…",
 		"drill.start.title":     "Start a drill",
 		"drill.kind":            "What is pretended",
@@ -263,7 +263,7 @@ func english() Words {
 		"error.drill-runs":      "This drill is running already.",
 		"error.no-drill":        "This drill has ended already.",
 		"error.drill-not-saved": "Not saved: the gateway could not write it down. Look whether the drill is running before you try again.",
-		"error.drill-unsure":    "The gateway’s disk has not answered in time. Look whether the drill is running before you try again.",
+		"error.drill-unsure":    "The gateway's disk has not answered in time. Look whether the drill is running before you try again.",
 		"notices.title":         "Announcements",
 		"notice.by":             "By {who}, {ago}",
 		"n.notice.minutes":      "ends in {n} minute|ends in {n} minutes",
