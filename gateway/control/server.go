@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"nabat/gateway/seats"
 )
 
 // Presser presses simulated buttons. Press returns when the button is released
@@ -75,7 +77,7 @@ func (s *Server) Run(ctx context.Context) error {
 		ErrorLog:          slog.NewLogLogger(s.opt.Log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(newLimited(l, maxPeers)) }()
+	go func() { served <- srv.Serve(seats.Listen(l, maxPeers)) }()
 	select {
 	case err := <-served:
 		_ = srv.Close()

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -103,49 +102,4 @@ func (s *socket) remove() {
 	if info, err := os.Lstat(s.path); err == nil && os.SameFile(info, s.info) {
 		_ = os.Remove(s.path) // a stale socket does no harm: the next start replaces it
 	}
-}
-
-// limited lets only so many peers in; the others wait in the kernel's queue.
-type limited struct {
-	net.Listener
-	seats chan struct{}
-	once  sync.Once
-	ended chan struct{}
-}
-
-func newLimited(l net.Listener, n int) *limited {
-	return &limited{Listener: l, seats: make(chan struct{}, n), ended: make(chan struct{})}
-}
-
-// Accept waits for a free seat and then for a peer.
-func (l *limited) Accept() (net.Conn, error) {
-	select {
-	case l.seats <- struct{}{}:
-	case <-l.ended:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.seats
-		return nil, err
-	}
-	return &seated{Conn: c, leave: sync.OnceFunc(func() { <-l.seats })}, nil
-}
-
-// Close ends Accept, also one that waits for a seat.
-func (l *limited) Close() error {
-	l.once.Do(func() { close(l.ended) })
-	return l.Listener.Close()
-}
-
-// seated is a connection that gives its seat back when it is closed.
-type seated struct {
-	net.Conn
-	leave func()
-}
-
-// Close ends the connection.
-func (c *seated) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }

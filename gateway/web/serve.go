@@ -9,7 +9,16 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"nabat/gateway/seats"
 )
+
+// maxPeers is how many connections one listener has at once: more than all
+// streams together, far fewer than the file descriptors that the journal and
+// the wall need too. A host that keeps taking every seat can keep new pages
+// out, never end open ones; a seat where nothing is asked is free again after
+// the server's time-outs.
+const maxPeers = 512
 
 const (
 	sweepEvery = 30 * time.Second
@@ -33,7 +42,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(newSeats(ln, s.peers)) }()
+	go func() { served <- srv.Serve(seats.Listen(ln, s.peers)) }()
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {

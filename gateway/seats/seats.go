@@ -1,31 +1,28 @@
-package web
+// Package seats lets only so many peers into a listener at once; whoever comes
+// later waits in the kernel's queue.
+package seats
 
 import (
 	"net"
 	"sync"
 )
 
-// maxPeers is how many connections one listener has at once: more than all
-// streams together, far fewer than the file descriptors that the journal and
-// the wall need too. Whoever comes later waits in the kernel's queue. A host
-// that keeps taking every seat can keep new pages out, never end open ones;
-// a seat where nothing is asked is free again after the server's time-outs.
-const maxPeers = 512
+// Listen returns l with n seats. A connection gives its seat back when it is
+// closed, once however often that is. Close ends Accept, also one that waits
+// for a seat. The listener and its connections may be used from any goroutine.
+func Listen(l net.Listener, n int) net.Listener {
+	return &listener{Listener: l, free: make(chan struct{}, n), ended: make(chan struct{})}
+}
 
-// seats lets only so many peers in.
-type seats struct {
+type listener struct {
 	net.Listener
-	free  chan struct{}
+	free  chan struct{} // holds one word for each seat that is taken
 	once  sync.Once
 	ended chan struct{}
 }
 
-func newSeats(l net.Listener, n int) *seats {
-	return &seats{Listener: l, free: make(chan struct{}, n), ended: make(chan struct{})}
-}
-
 // Accept waits for a free seat and then for a peer.
-func (l *seats) Accept() (net.Conn, error) {
+func (l *listener) Accept() (net.Conn, error) {
 	select {
 	case l.free <- struct{}{}:
 	case <-l.ended:
@@ -40,7 +37,7 @@ func (l *seats) Accept() (net.Conn, error) {
 }
 
 // Close ends Accept, also one that waits for a seat.
-func (l *seats) Close() error {
+func (l *listener) Close() error {
 	l.once.Do(func() { close(l.ended) })
 	return l.Listener.Close()
 }
