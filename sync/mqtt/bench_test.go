@@ -29,6 +29,7 @@ type counter struct {
 	payloads [][]byte // kept only if keep is set
 	keep     bool
 	arrived  chan time.Time
+	every    chan int // the count, at every 200; nil where nobody gives receipts
 }
 
 func newCounter(b *testing.B, addr string, keep bool) *counter {
@@ -42,7 +43,7 @@ func newCounter(b *testing.B, addr string, keep bool) *counter {
 }
 
 func (c *counter) hear(_ paho.Client, m paho.Message) {
-	if strings.HasSuffix(m.Topic(), "/status") {
+	if strings.HasSuffix(m.Topic(), "/status") || strings.HasSuffix(m.Topic(), "/receipt") {
 		return
 	}
 	now := time.Now()
@@ -54,9 +55,33 @@ func (c *counter) hear(_ paho.Client, m paho.Message) {
 	if c.n++; c.n == c.want {
 		close(c.done)
 	}
+	if c.every != nil && c.n%200 == 0 {
+		c.every <- c.n
+	}
 	select {
 	case c.arrived <- now:
 	default:
+	}
+}
+
+// speak gives a receipt for every 200 events of one epoch that came in order.
+func (c *counter) speak(b *testing.B, addr, epoch string) (stop func()) {
+	b.Helper()
+	client := barePaho(b, addr, "clerk")
+	c.every = make(chan int, 1000)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for n := range c.every {
+			client.Publish("nabat/1/school-12/main/receipt", 1, true, event.Receipt{Epoch: epoch, Through: uint64(n)}.Encode()).WaitTimeout(10 * time.Second)
+		}
+	}()
+	return func() {
+		c.mu.Lock()
+		close(c.every)
+		c.every = nil
+		c.mu.Unlock()
+		<-done
 	}
 }
 
@@ -106,15 +131,32 @@ func productionTiming(o *Options) { o.Timing, o.Recorder, o.Status = Timing{}, n
 // BenchmarkDrain measures, against one broker with one subscriber, how long a
 // backlog of 100,000 events of 600 bytes takes after an outage, and how long a
 // bare paho publisher with 16 in flight takes for the same bytes.
-func BenchmarkDrain(b *testing.B) {
+func BenchmarkDrain(b *testing.B) { benchDrain(b, productionTiming, false) }
+
+// BenchmarkDrainByReceipt is BenchmarkDrain with a subscriber that gives a
+// receipt for every 200 events, each of which moves the cursor. It ends with
+// the last event, as the other does.
+func BenchmarkDrainByReceipt(b *testing.B) {
+	benchDrain(b, func(o *Options) {
+		byReceipt(o)
+		productionTiming(o)
+	}, true)
+}
+
+func benchDrain(b *testing.B, change func(*Options), receipts bool) {
+	b.Helper()
 	const n = 100_000
 	var ours, bare time.Duration
 	lost, disorder, size := 0, 0, 0
 	for b.Loop() {
 		broker := brokertest.Start(b, brokertest.Options{})
-		g := newGateway(b, "tcp://"+broker.Addr(), productionTiming)
+		g := newGateway(b, "tcp://"+broker.Addr(), change)
 		benchFeed(b, g, n)
 		c := newCounter(b, broker.Addr(), true)
+		hush := func() {}
+		if receipts {
+			hush = c.speak(b, broker.Addr(), g.j.Epoch())
+		}
 
 		done := c.expect(n)
 		begun := time.Now()
@@ -124,7 +166,11 @@ func BenchmarkDrain(b *testing.B) {
 		case <-time.After(2 * time.Minute):
 		}
 		ours += time.Since(begun)
+		if receipts {
+			until(b, "all is receipted", func() bool { return g.waiting() == 0 })
+		}
 		g.stop()
+		hush()
 		c.mu.Lock()
 		payloads := c.payloads
 		c.mu.Unlock()

@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -174,6 +175,30 @@ func TestAReceiptFromBeforeTheConnectionCounts(t *testing.T) {
 	until(t, "the cursor stands before the one that is missing", func() bool { return s.g.waiting() == 2 })
 	s.d.speak()
 	until(t, "all is receipted", func() bool { return s.g.waiting() == 0 })
+}
+
+func TestWhatDispatchHasIsNotSentAgain(t *testing.T) {
+	s := newScene(t, brokertest.Options{}, byReceipt)
+	s.d.join()
+	s.g.feed(alert.Raised, 40)
+	s.g.prepare()
+	// As if the first 30 and the last had gone another way.
+	s.g.p.hear(event.Receipt{Epoch: s.g.j.Epoch(), Through: 30, Above: []uint64{40}})
+	s.g.run()
+	until(t, "Sent is told all of them", func() bool { s.g.mu.Lock(); defer s.g.mu.Unlock(); return len(s.g.sent) == 40 })
+	until(t, "the others arrive", func() bool { _, n := s.d.count(); return n >= 9 })
+	s.d.publish("nabat/1/school-12/main/status", false, []byte(`{"online":false,"session":"the end"}`))
+	until(t, "all that was sent has arrived", func() bool {
+		s.d.mu.Lock()
+		defer s.d.mu.Unlock()
+		return slices.ContainsFunc(s.d.status, func(st event.Status) bool { return st.Session == "the end" })
+	})
+	if _, n := s.d.count(); n != 9 {
+		t.Errorf("%d events were sent, want the 9 that dispatch lacks", n)
+	}
+	if n := s.g.waiting(); n != 10 {
+		t.Errorf("%d rows wait, want 10", n)
+	}
 }
 
 func TestAReceiptThatIsNotTrustedMovesNothing(t *testing.T) {

@@ -118,11 +118,21 @@ func newGateway(t testing.TB, broker string, change func(*Options)) *gateway {
 // start runs the publisher until stop or the end of the test.
 func (g *gateway) start() {
 	g.t.Helper()
-	p, err := New(g.options)
-	if err != nil {
+	g.prepare()
+	g.run()
+}
+
+// prepare makes a publisher that does not run yet.
+func (g *gateway) prepare() {
+	g.t.Helper()
+	var err error
+	if g.p, err = New(g.options); err != nil {
 		g.t.Fatal(err)
 	}
-	g.p = p
+}
+
+func (g *gateway) run() {
+	p := g.p
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
