@@ -41,6 +41,7 @@ type Journal struct {
 	away     *exile                  // set while the journal is in memory
 	ballast  ballast
 	chores   chores
+	calendar calendar
 }
 
 // Open opens the journal, or whatever can be had of it: a damaged file is set

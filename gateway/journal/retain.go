@@ -50,12 +50,13 @@ func (j *Journal) retain() error {
 func (j *Journal) retainLane(l Lane) (int64, error) {
 	b := j.book
 	passed := j.passedByAll(l)
+	now := j.opt.Now()
+	j.calendar.look(now)
 	upTo := min(passed, b.first[l]+keepChunk-1)
 	surplus := min(upTo, passed-j.opt.KeepRows)
-	now := j.opt.Now()
 	for upTo >= b.first[l] && upTo > surplus {
 		at, ok := j.st.stampAt(l, upTo)
-		if ok && now.Since(at) > j.opt.Keep {
+		if ok && j.calendar.age(now, at) > j.opt.Keep {
 			break
 		}
 		// The last one is too young: look at half as many.
