@@ -57,6 +57,7 @@ func (d *Deliverer) takeRows(ctx context.Context, st *store, rows []journal.Row)
 		if err := st.transact(ctx, func(tx *sql.Tx) error { return d.takeAll(ctx, tx, good) }); err != nil {
 			return fmt.Errorf("%w: %w", errStore, err)
 		}
+		d.count(ctx, st) // before the lane shows them as passed
 		d.o.Alarms.Source.Advance(good[len(good)-1])
 		d.nudge()
 	}

@@ -115,8 +115,8 @@ type reference int
 // ApplyEncoderOption implements sms.EncoderOption.
 func (r reference) ApplyEncoderOption(e *sms.Encoder) { e.ConcatRef = r }
 
-// Count implements tpdu.Counter.
-func (r reference) Count() int { return int(r)&0xff | 1 }
+// Count implements tpdu.Counter: 1 to 255.
+func (r reference) Count() int { return int(r)%255 + 1 }
 
 // wait waits for d or for the end of ctx.
 func wait(ctx context.Context, d time.Duration) {
