@@ -124,6 +124,17 @@ func TestLastWordAboutATeamHolds(t *testing.T) {
 		if a.Responding.Revision != last.Revision || !a.Responding.ETA.Equal(last.ETA) || a.Responding.Who != last.Who {
 			t.Fatalf("the last word was %+v, kept is %+v", last, a.Responding)
 		}
+		var one, other State // and in whichever half of a history it stands
+		for _, e := range said {
+			if rapid.Bool().Draw(t, "in the one half") {
+				one = one.Next(e)
+			} else {
+				other = other.Next(e)
+			}
+		}
+		if b, _ := one.Join(other).Alert(a.Key); b.Responding != a.Responding {
+			t.Fatalf("joined: %+v, want %+v", b.Responding, a.Responding)
+		}
 	})
 }
 
