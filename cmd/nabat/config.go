@@ -52,6 +52,9 @@ func (v configCheck) Run(stdout io.Writer, aside notes) error {
 	if c.MQTT.Enabled {
 		link = "dispatch at " + c.MQTT.Host
 	}
+	for _, w := range c.Warnings {
+		fmt.Fprintln(aside, "warning:", w.Error())
+	}
 	if c.Board == config.BoardSim {
 		fmt.Fprintln(aside, `warning: board = "sim" reads no real button; write board = "gpio", the chip and the lines before anybody relies on it`)
 	}

@@ -25,6 +25,7 @@ import (
 	"nabat/gateway/web"
 	"nabat/hw/board"
 	"nabat/hw/point"
+	"nabat/sync/sms"
 	"nabat/sync/command"
 	"nabat/sync/cursor"
 )
@@ -57,6 +58,7 @@ type gateway struct {
 	network  *cursor.NetworkWatch
 	receipts *receiptCheck
 	gate     *command.Gate // nil without a key of dispatch: it refuses every command
+	sms      *sms.Deliverer // nil without a modem
 	commands *commands
 	fetcher  fetcher            // brings configurations from dispatch; nil without a central link
 	pulled   *pulled            // nil when not started with a configuration file
@@ -74,6 +76,9 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	clk, err := clock.NewSystem()
 	if err != nil {
 		return nil, err
+	}
+	for _, w := range c.Warnings {
+		log.Warn("configuration", "warning", w.Error())
 	}
 	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), started: time.Now(), armed: make(chan struct{})}
 	g.journal, err = journal.Open(journal.Options{
@@ -100,6 +105,9 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	}
 	if err == nil {
 		err = g.wireLinks()
+	}
+	if err == nil {
+		err = g.wireSMS()
 	}
 	if err == nil {
 		err = g.wirePages()
@@ -135,6 +143,7 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	group.Optional("commands", supervise.Started(g.commands.run))
 	g.addLinks(group)
+	g.addSMS(group)
 	group.Optional("clock watch", supervise.Started(g.watchClock))
 	group.Optional("pages", g.servePages)
 	group.Optional("control socket", supervise.Started(control.NewServer(g.controlOptions()).Run))

@@ -124,6 +124,9 @@ func (g *gateway) links(stats journal.Stats) []web.LinkStats {
 	for _, l := range g.uplinks {
 		list = append(list, l.stats(stats))
 	}
+	if g.sms != nil {
+		list = append(list, g.smsStats())
+	}
 	return list
 }
 

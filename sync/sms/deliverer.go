@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"nabat/gateway/alert"
 )
@@ -18,6 +19,7 @@ type Deliverer struct {
 	log   *slog.Logger
 	wake  chan struct{} // of the sender: there may be more to send
 	ready atomic.Bool
+	since atomic.Int64 // when ready changed, in Unix nanoseconds; 0 for never
 	depth atomic.Int64
 
 	// Set before the goroutines of Run begin.
@@ -55,6 +57,21 @@ func (d *Deliverer) Stats() Stats {
 	return Stats{Ready: d.ready.Load(), Waiting: int(d.depth.Load())}
 }
 
+// State reports whether messages can be sent, and since when that has been so;
+// zero until it was first known.
+func (d *Deliverer) State() (up bool, since time.Time) {
+	if n := d.since.Load(); n != 0 {
+		since = time.Unix(0, n)
+	}
+	return d.ready.Load(), since
+}
+
+func (d *Deliverer) setReady(ready bool) {
+	if d.ready.Swap(ready) != ready || d.since.Load() == 0 {
+		d.since.Store(time.Now().UnixNano())
+	}
+}
+
 // errStore is wrapped by errors of the table, which end Run: the next one opens
 // it anew, or goes on in memory.
 var errStore = errors.New("the table of text messages fails")
@@ -67,7 +84,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 		return err
 	}
 	err = d.run(ctx, st)
-	d.ready.Store(false)
+	d.setReady(false)
 	if ctx.Err() != nil && err != nil {
 		d.log.Debug("the end of text messages", "error", err)
 		err = nil

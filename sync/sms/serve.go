@@ -44,7 +44,7 @@ func (d *Deliverer) serve(ctx context.Context, st *store) error {
 	said := ""
 	for ctx.Err() == nil {
 		err := d.session(ctx, st)
-		d.ready.Store(false)
+		d.setReady(false)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -112,7 +112,7 @@ func (d *Deliverer) session(ctx context.Context, st *store) (err error) {
 	}
 	d.show(nil)
 	d.log.Info("text messages can be sent")
-	d.ready.Store(true)
+	d.setReady(true)
 	return d.drain(ctx, m, st)
 }
 
