@@ -1,7 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"nabat/gateway/alert"
@@ -69,21 +76,6 @@ type Delivery struct {
 	At   time.Time
 }
 
-// OpenAlerts returns the alerts of all gateways that nobody has cleared:
-// emergencies first, real ones before drills and tests, then the oldest first.
-func (s *Store) OpenAlerts(ctx context.Context) ([]Alert, error) { return s.openAlerts(ctx) }
-
-// Alert returns one alert, open or not, or ErrNotFound.
-func (s *Store) Alert(ctx context.Context, g Gateway, id string) (Alert, error) {
-	return s.alert(ctx, g, id)
-}
-
-// Timeline returns all events of an alert in the order of their making as far
-// as it is known, else of their numbers.
-func (s *Store) Timeline(ctx context.Context, g Gateway, id string) ([]Entry, error) {
-	return s.timeline(ctx, g, id)
-}
-
 // Filter chooses alerts for History. Zero members choose everything.
 type Filter struct {
 	Site   string
@@ -105,5 +97,211 @@ type Page struct {
 	Next int64
 }
 
+// stored is one alert as its rows have it, before times are corrected.
+type storedAlert struct {
+	Alert
+	key, gateway int64
+	lastStored   time.Time
+}
+
+const alertColumns = `SELECT a.key, a.gateway, g.site, g.id, g.name, a.id, a.place, a.stored, a.changed, a.last_stored, a.state,
+	coalesce(s.id, ''), coalesce(s.stands, 0), coalesce(s.state, '') FROM alert a JOIN gateway g ON g.key = a.gateway
+	LEFT JOIN standing s ON s.gateway = a.gateway AND s.numbering = a.numbering AND s.place = a.place AND s.kind = a.kind `
+
+func scanAlert(scan func(...any) error) (storedAlert, error) {
+	var a storedAlert
+	var id, place, own, topID, top string
+	var stored, changed, lastStored int64
+	var stands bool
+	if err := scan(&a.key, &a.gateway, &a.Gateway.Site, &a.Gateway.ID, &a.Name, &id, &place, &stored, &changed, &lastStored, &own, &topID, &stands, &top); err != nil {
+		return a, err
+	}
+	a.Stored, a.Changed, a.lastStored = fromMicros(stored), fromMicros(changed), fromMicros(lastStored)
+	text := own
+	if topID == id {
+		// Marks about later presses of the same key count for this alert too.
+		text, a.Stands = top, stands
+	}
+	if err := unmarshal(true, text, &a.Alert.Alert); err != nil {
+		return a, err
+	}
+	if a.ID == "" { // nothing but marks has come of it
+		a.ID, a.Place.ID = id, place
+	}
+	return a, nil
+}
+
+// alertsWhere reads alerts and all that belongs to them.
+func (s *Store) alertsWhere(ctx context.Context, where string, args ...any) ([]storedAlert, error) {
+	var list []storedAlert
+	db := s.db()
+	if err := db.each(ctx, func(scan func(...any) error) error {
+		a, err := scanAlert(scan)
+		list = append(list, a)
+		return err
+	}, alertColumns+where, args...); err != nil {
+		return nil, err
+	}
+	clocks := make(map[bootID]*anchorRow)
+	for i := range list {
+		a := &list[i]
+		clock, err := s.clock(ctx, clocks, a.gateway, a.First.At.Boot)
+		if err != nil {
+			return nil, err
+		}
+		a.Pressed = clock.moment(a.First.At)
+		if clock, err = s.clock(ctx, clocks, a.gateway, a.Last.At.Boot); err != nil {
+			return nil, err
+		}
+		a.Late = late(a.lastStored, clock.moment(a.Last.At))
+		if a.Teams, err = s.teamsOf(ctx, a.gateway, a.ID); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// clock returns what is known about a boot's clock, remembered in clocks.
+func (s *Store) clock(ctx context.Context, clocks map[bootID]*anchorRow, gateway int64, boot string) (*anchorRow, error) {
+	id := bootID{gateway, plain(boot, maxName)}
+	if row, ok := clocks[id]; ok {
+		return row, nil
+	}
+	row := &anchorRow{}
+	err := s.db().one(ctx, []any{&row.mono, &row.shift, &row.estimate}, "SELECT mono, shift, estimate FROM anchor WHERE gateway = $1 AND boot = $2", gateway, id.boot)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("clock of boot %s: %w", boot, err)
+	}
+	row.known = err == nil
+	clocks[id] = row
+	return row, nil
+}
+
+func (s *Store) teamsOf(ctx context.Context, gateway int64, alertID string) ([]Assignment, error) {
+	var list []Assignment
+	err := s.db().each(ctx, func(scan func(...any) error) error {
+		var a Assignment
+		var at, eta, arrived int64
+		err := scan(&a.Team.ID, &a.Team.Name, &a.Team.Phone, &a.Team.Retired, &a.By, &at, &eta, &arrived)
+		a.At, a.ETA, a.Arrived = fromMicros(at), fromMicros(eta), fromMicros(arrived)
+		list = append(list, a)
+		return err
+	}, `SELECT t.id, t.name, t.phone, t.retired, a.issuer, a.at, a.eta, a.arrived FROM assignment a JOIN team t ON t.id = a.team
+		WHERE a.gateway = $1 AND a.alert = $2 ORDER BY a.at DESC, t.id`, gateway, alertID)
+	if err != nil {
+		return nil, fmt.Errorf("teams of alert %s: %w", alertID, err)
+	}
+	return list, nil
+}
+
+// OpenAlerts returns the alerts of all gateways that nobody has cleared:
+// emergencies first, real ones before drills and tests, then the oldest first.
+func (s *Store) OpenAlerts(ctx context.Context) ([]Alert, error) {
+	list, err := s.alertsWhere(ctx, "WHERE s.stands = 1 AND s.id = a.id")
+	if err != nil {
+		return nil, fmt.Errorf("open alerts: %w", err)
+	}
+	rank := map[alert.Status]int{alert.Actual: 0, alert.Exercise: 1, alert.Test: 2}
+	slices.SortFunc(list, func(a, b storedAlert) int {
+		return cmp.Or(cmp.Compare(b.Level(), a.Level()), cmp.Compare(rank[a.Status()], rank[b.Status()]),
+			a.Stored.Compare(b.Stored), cmp.Compare(a.key, b.key))
+	})
+	return bare(list), nil
+}
+
+func bare(list []storedAlert) []Alert {
+	out := make([]Alert, len(list))
+	for i := range list {
+		out[i] = list[i].Alert
+	}
+	return out
+}
+
+// Alert returns one alert, open or not, or ErrNotFound.
+func (s *Store) Alert(ctx context.Context, g Gateway, id string) (Alert, error) {
+	list, err := s.alertsWhere(ctx, "WHERE g.site = $1 AND g.id = $2 AND a.id = $3 ORDER BY a.key LIMIT 1", g.Site, g.ID, plain(id, maxName))
+	if err == nil && len(list) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Alert{}, fmt.Errorf("alert %.64s of %s: %w", id, g, err)
+	}
+	return list[0].Alert, nil
+}
+
+// Bounds of a page of History.
+const (
+	defaultPage = 50
+	largestPage = 500
+)
+
 // History returns alerts, open and closed, those stored last first.
-func (s *Store) History(ctx context.Context, f Filter) (Page, error) { return s.history(ctx, f) }
+func (s *Store) History(ctx context.Context, f Filter) (Page, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = defaultPage
+	}
+	limit = min(limit, largestPage)
+	var where strings.Builder
+	where.WriteString("WHERE 1 = 1")
+	var args []any
+	add := func(text string, v any) {
+		args = append(args, v)
+		where.WriteString(" AND " + text + "$" + strconv.Itoa(len(args)))
+	}
+	if f.Site != "" {
+		add("g.site = ", plain(f.Site, maxKey))
+	}
+	if f.ID != "" {
+		add("g.id = ", plain(f.ID, maxKey))
+	}
+	if f.Kind != "" {
+		add("a.kind = ", plain(string(f.Kind), maxKey))
+	}
+	if f.Status != "" {
+		add("a.status = ", plain(string(f.Status), maxKey))
+	}
+	if !f.From.IsZero() {
+		add("a.stored >= ", micros(f.From))
+	}
+	if !f.To.IsZero() {
+		add("a.stored < ", micros(f.To))
+	}
+	if f.Before > 0 {
+		add("a.key < ", f.Before)
+	}
+	list, err := s.alertsWhere(ctx, where.String()+" ORDER BY a.key DESC LIMIT "+strconv.Itoa(limit+1), args...)
+	if err != nil {
+		return Page{}, fmt.Errorf("history: %w", err)
+	}
+	var p Page
+	if len(list) > limit {
+		list = list[:limit]
+		p.Next = list[limit-1].key
+	}
+	p.Alerts = bare(list)
+	return p, nil
+}
+
+// ExportAlerts iterates over the alerts that History would show.
+func (s *Store) ExportAlerts(ctx context.Context, f Filter) iter.Seq2[Alert, error] {
+	return func(yield func(Alert, error) bool) {
+		f.Limit = largestPage
+		for {
+			p, err := s.History(ctx, f)
+			if err != nil {
+				yield(Alert{}, fmt.Errorf("export: %w", err))
+				return
+			}
+			for _, a := range p.Alerts {
+				if !yield(a, nil) {
+					return
+				}
+			}
+			if p.Next == 0 {
+				return
+			}
+			f.Before = p.Next
+		}
+	}
+}

@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
+	"nabat/gateway/alert"
 	"nabat/sync/event"
 )
 
@@ -47,17 +51,89 @@ type Result struct {
 	Refusals []Refusal
 }
 
+// Bounds of names that become keys of the database, in bytes. They are wider
+// than anything that a gateway's configuration allows.
+const (
+	maxName   = 512
+	maxKey    = 256
+	maxReason = 1024
+	maxNumber = 1<<63 - 1
+)
+
 // Ingest stores arrivals in one transaction, with everything that follows from
 // them: marks, alerts, clocks, answers to commands, outbox. It returns after
 // the commit; after an error nothing counts as stored, although it may be, and
 // the arrivals are to be ingested again. It may be called from any number of
 // goroutines and processes; conflicts between them are retried inside.
 func (s *Store) Ingest(ctx context.Context, list []Arrival) (Result, error) {
-	return s.ingest(ctx, list)
+	b := &book{now: s.now(), hooks: s.opt.Webhooks, items: make([]item, 0, len(list))}
+	var early []Refusal
+	for _, a := range list {
+		key, err := s.key(ctx, a.Gateway)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			early = append(early, Refusal{a.Gateway, a.Event.ID(), "the gateway is not registered", false})
+			continue
+		case err != nil:
+			return Result{}, fmt.Errorf("ingest: %w", err)
+		}
+		if n := a.Event.Ref.Seq; n == 0 || n > maxNumber-1 {
+			early = append(early, Refusal{a.Gateway, a.Event.ID(), "the sequence is out of bounds", false})
+			continue
+		}
+		it := item{Arrival: a, gateway: key, seq: a.Event.Ref.Seq}
+		it.event, it.reason = understand(a.Event)
+		b.items = append(b.items, it)
+	}
+	if len(b.items) > 0 {
+		if err := s.eng.store(ctx, b, b.decide); err != nil {
+			return Result{}, fmt.Errorf("ingest %d events: %w", len(b.items), err)
+		}
+		for t := range topics {
+			if b.topics[t] {
+				s.bell.ring(t)
+			}
+		}
+	}
+	b.result.Refusals = append(early, b.result.Refusals...)
+	return b.result, nil
+}
+
+// understand reads the data of an event, and says why it cannot be used.
+func understand(e event.Event) (alert.Event, string) {
+	a, err := e.Alert()
+	if err != nil {
+		return alert.Event{}, plain(err.Error(), maxReason)
+	}
+	bad := func(s string) bool { return len(s) > maxKey || strings.ContainsRune(s, 0) }
+	switch {
+	case a.Number > maxNumber || a.Counter > maxNumber:
+		return alert.Event{}, "a number is out of bounds"
+	case bad(a.Numbering) || bad(string(a.Kind)) || bad(a.Command) || a.Place != nil && bad(a.Place.ID) || strings.ContainsRune(e.Subject, 0):
+		return alert.Event{}, "a name is too long, or has a character that is not allowed"
+	}
+	return a, ""
 }
 
 // ReceiptOf returns what is stored of one epoch of a gateway. Of an unknown
 // epoch nothing is stored.
 func (s *Store) ReceiptOf(ctx context.Context, g Gateway, epoch string) (event.Receipt, error) {
-	return s.receiptOf(ctx, g, epoch)
+	key, err := s.key(ctx, g)
+	if err != nil {
+		return event.Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	return receiptFrom(ctx, s.db(), key, epoch)
+}
+
+func receiptFrom(ctx context.Context, t tx, gateway int64, epoch string) (event.Receipt, error) {
+	var text string
+	err := t.one(ctx, []any{&text}, "SELECT have FROM stream WHERE gateway = $1 AND epoch = $2", gateway, epoch)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return event.Receipt{}, fmt.Errorf("receipt: %w", err)
+	}
+	have, err := parseSet(text)
+	if err != nil {
+		return event.Receipt{}, fmt.Errorf("receipt of epoch %s: %w", epoch, err)
+	}
+	return receipt(epoch, have, nil), nil
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -68,15 +67,29 @@ const (
 	CommandsChanged
 	// OutboxChanged: a webhook waits.
 	OutboxChanged
+	// AccessChanged: a credential was given, changed or withdrawn.
+	AccessChanged
 	topics
 )
+
+func (t Topic) String() string {
+	switch t {
+	case AlertsChanged:
+		return "alerts"
+	case GatewaysChanged:
+		return "gateways"
+	case CommandsChanged:
+		return "commands"
+	case OutboxChanged:
+		return "outbox"
+	case AccessChanged:
+		return "access"
+	case topics:
+	}
+	return "unknown"
+}
 
 // Changed returns a channel that is closed at the next change of the topic, by
 // this process at once and by others while Run runs. Ask for the channel
 // first, then read, then wait.
 func (s *Store) Changed(t Topic) <-chan struct{} { return s.bell.wait(t) }
-
-// Run hears what other processes change, until ctx is done, and then returns
-// nil. It mends its own connection. Everything works without it, except that
-// Changed tells of this process's own changes only.
-func (s *Store) Run(ctx context.Context) error { return s.run(ctx) }
