@@ -111,22 +111,21 @@ func (c *commands) one(ctx context.Context, in incoming) {
 		c.refuse(refusal)
 		return
 	}
-	outcome, known := cmd.Before, true
-	if outcome == nil {
-		var o command.Outcome
-		if o, known = c.carryOut(ctx, cmd.Claims); !known {
-			return // the gateway stops: dispatch asks again
-		}
-		outcome = &o
-		// The verb Keys was carried out, and noted, by the gate.
-		if cmd.Verb != command.Keys {
-			if err := c.g.gate.Done(cmd.ID, o); err != nil {
-				c.g.log.Warn("a command is not remembered", "error", err)
-			}
+	if cmd.Before != nil {
+		c.answer(cmd, *cmd.Before)
+		return
+	}
+	outcome, known := c.carryOut(ctx, cmd.Claims)
+	if !known {
+		return // the gateway stops: dispatch asks again
+	}
+	if cmd.Verb != command.Keys { // the gate has noted that one together with the counter
+		if err := c.g.gate.Done(cmd.ID, outcome); err != nil {
+			c.g.log.Warn("a command is not remembered", "error", err)
 		}
 	}
-	c.answer(cmd, *outcome)
-	if cmd.Verb == command.ConfigPull && cmd.Before == nil && outcome.Reason == "" {
+	c.answer(cmd, outcome)
+	if cmd.Verb == command.ConfigPull && outcome.Reason == "" {
 		c.g.startAnew("dispatch has assigned another configuration")
 	}
 }

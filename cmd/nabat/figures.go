@@ -30,6 +30,9 @@ func (g *gateway) status() control.Status {
 		Clock:   control.Clock{Now: now.Wall, Synced: now.Synced},
 		Journal: control.Journal{Epoch: stats.Epoch, LastSeq: stats.LastSeq, Durable: stats.Durable},
 	}
+	if g.pulled != nil {
+		s.Assigned = g.pulled.using
+	}
 	for _, b := range g.config.Site.Buttons {
 		p := view.Points[b.ID]
 		s.Points = append(s.Points, control.Point{ID: b.ID, Place: g.path(b.Place), Armed: p.Armed, Active: p.Active, Fault: p.Fault, Detail: p.Detail})

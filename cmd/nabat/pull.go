@@ -36,10 +36,7 @@ var (
 // for the next start.
 func (c *commands) pull(ctx context.Context, cl command.Claims) (o command.Outcome, known bool) {
 	refused := func(reason command.Reason, err error) (command.Outcome, bool) {
-		detail := err.Error()
-		if r := []rune(detail); len(r) > maxMistakes {
-			detail = string(r[:maxMistakes]) + "…"
-		}
+		detail := oneLine(err)
 		c.g.engine.Record(alert.Event{
 			Type: alert.ConfigRefused, Subject: c.g.config.Site.Gateway, Command: cl.ID, Counter: cl.Counter,
 			Origin: originDispatch, Who: cl.Who, Fault: string(reason), Detail: detail,
@@ -71,12 +68,21 @@ func (c *commands) pull(ctx context.Context, cl command.Claims) (o command.Outco
 		err = c.g.suits(next)
 	}
 	if err != nil {
-		return refused(command.ConfigBad, errors.New(strings.ReplaceAll(err.Error(), "\n", " | ")))
+		return refused(command.ConfigBad, err)
 	}
 	if err := c.g.pulled.assign(text, cl); err != nil {
 		return refused(command.NotStored, err)
 	}
 	return command.Outcome{Detail: "the gateway starts anew with it"}, true
+}
+
+// oneLine tells every mistake of a configuration, within bounds.
+func oneLine(err error) string {
+	detail := strings.ReplaceAll(err.Error(), "\n", " | ")
+	if r := []rune(detail); len(r) > maxMistakes {
+		detail = string(r[:maxMistakes]) + "…"
+	}
+	return detail
 }
 
 // suits refuses a configuration that is good in itself and wrong here.
@@ -116,7 +122,7 @@ func (c *commands) settlePulled() {
 		c.g.engine.Record(event(alert.ConfigApplied, *fresh, "SHA-256 "+fresh.Digest))
 	}
 	if refused != nil {
-		e := event(alert.ConfigRefused, *refused, c.g.pulled.given.Error())
+		e := event(alert.ConfigRefused, *refused, oneLine(c.g.pulled.given))
 		e.Fault = string(command.ConfigBad)
 		c.g.engine.Record(e)
 	}

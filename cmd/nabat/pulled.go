@@ -40,15 +40,14 @@ type pulled struct {
 	// base is the digest of the file that --config names. A pulled
 	// configuration holds until an installer edits that file.
 	base string
-	log  *slog.Logger
-
-	mu    sync.Mutex // guards the fields below
-	notes notesOfPulled
 	// using is the digest of the pulled configuration in use, or "".
 	using string
-	// given tells what a start had to pass over; nil: nothing.
+	// given tells what the start had to pass over; nil: nothing.
 	given error
 	lost  assigned // the newest assignment that was passed over
+
+	mu    sync.Mutex // guards notes
+	notes notesOfPulled
 }
 
 // notesOfPulled is the file pulled.json.
@@ -85,7 +84,7 @@ func choose(path string, log *slog.Logger) (*config.Config, *pulled, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &pulled{dir: own.DataDir, base: digest(text), log: log}
+	p := &pulled{dir: own.DataDir, base: digest(text)}
 	b, err := readFile(p.path(pulledNotes))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

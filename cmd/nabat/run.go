@@ -26,7 +26,7 @@ func (v runVerb) Run(ctx context.Context) error {
 	}
 	g.pulled = pulled
 	if pulled.given != nil {
-		g.health.Set(conditionPulled, pulled.given.Error()+". Mend it at dispatch and assign it again")
+		g.health.Set(conditionPulled, oneLine(pulled.given)+". Mend it at dispatch and assign it again")
 	}
 	if c.Board == config.BoardSim {
 		g.health.Set("board-simulated", `no real button is read: the configuration says board = "sim". Set board = "gpio" and the lines of the buttons, and restart`)

@@ -31,6 +31,9 @@ func Print(w io.Writer, s Status, l alert.Language) error {
 		durable = "memory"
 	}
 	p.title("journal", fmt.Sprintf(p.t.get("event"), clean(s.Journal.Epoch), s.Journal.LastSeq)+", "+p.t.get(durable))
+	if s.Assigned != "" {
+		p.title("config", fmt.Sprintf(p.t.get("assigned"), clean(s.Assigned[:min(len(s.Assigned), 12)])))
+	}
 	if p.err != nil {
 		return fmt.Errorf("print the status: %w", p.err)
 	}

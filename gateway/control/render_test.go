@@ -45,8 +45,9 @@ func busyDay() Status {
 			{Name: "clock-unsynchronised", Detail: "no time server answers; check the network", Since: now.Add(-2 * time.Hour)},
 			{Name: "point-lost:button-gym", Detail: "chip mcp23017 is gone; check the cable", Since: now.Add(-26 * time.Hour)},
 		},
-		Clock:   Clock{Now: now},
-		Journal: Journal{Epoch: "3f9c2a7e51d04b68", LastSeq: 1313, Durable: true},
+		Clock:    Clock{Now: now},
+		Journal:  Journal{Epoch: "3f9c2a7e51d04b68", LastSeq: 1313, Durable: true},
+		Assigned: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 	}
 }
 

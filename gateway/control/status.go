@@ -30,6 +30,9 @@ type Status struct {
 	Conditions []health.Condition `json:"conditions"`
 	Clock      Clock              `json:"clock"`
 	Journal    Journal            `json:"journal"`
+	// Assigned is the SHA-256 of the configuration in use where dispatch has
+	// assigned it; empty where it is the installer's file.
+	Assigned string `json:"assigned_configuration,omitempty"`
 }
 
 // Point is one button or lamp.

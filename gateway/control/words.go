@@ -88,6 +88,8 @@ func ownTexts() map[string]alert.Text {
 		"unsynced":   {RU: "НЕ синхронизированы", KK: "СИНХРОНДАЛМАҒАН", EN: "NOT synchronised"},
 		"journal":    {RU: "Журнал", KK: "Журнал", EN: "Journal"},
 		"event":      {RU: "последнее событие %s-%d", KK: "соңғы оқиға %s-%d", EN: "last event %s-%d"},
+		"config":     {RU: "Настройки", KK: "Баптаулар", EN: "Configuration"},
+		"assigned":   {RU: "назначены диспетчерской (%s…)", KK: "диспетчерлік тағайындаған (%s…)", EN: "assigned by dispatch (%s…)"},
 		"durable":    {RU: "на диске", KK: "дискіде", EN: "on disk"},
 		"memory":     {RU: "ТОЛЬКО В ПАМЯТИ", KK: "ТЕК ЖАДТА", EN: "IN MEMORY ONLY"},
 
