@@ -25,9 +25,9 @@ import (
 	"nabat/gateway/web"
 	"nabat/hw/board"
 	"nabat/hw/point"
-	"nabat/sync/sms"
 	"nabat/sync/command"
 	"nabat/sync/cursor"
+	"nabat/sync/sms"
 )
 
 // journalFile is the journal's name in the data directory.
@@ -57,7 +57,7 @@ type gateway struct {
 	uplinks  []uplink // the links to dispatch
 	network  *cursor.NetworkWatch
 	receipts *receiptCheck
-	gate     *command.Gate // nil without a key of dispatch: it refuses every command
+	gate     *command.Gate  // nil without a key of dispatch: it refuses every command
 	sms      *sms.Deliverer // nil without a modem
 	commands *commands
 	fetcher  fetcher            // brings configurations from dispatch; nil without a central link

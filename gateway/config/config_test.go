@@ -2,9 +2,11 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +146,9 @@ func TestExamplesParse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if len(c.Contacts) != 3 || !c.SMS.Enabled || !c.Central.Enabled || len(c.Command.Keys) != 1 || len(c.Command.Keys[0].Public) != 32 || len(c.Warnings) != 0 {
+			t.Errorf("contacts %v, sms %+v, central %+v, keys %v, warnings %v", c.Contacts, c.SMS, c.Central, c.Command, c.Warnings)
+		}
 		if len(c.Site.Buttons) != 3 || len(c.Site.Plans) != 3 || !c.MQTT.TLS || c.Inputs[2].Line.Chip != "mcp23017" {
 			t.Errorf("got %+v", c)
 		}
@@ -182,7 +187,7 @@ func TestEveryKeyIsStrict(t *testing.T) {
 			t.Errorf("line %d: %q is not named with its line in:\n%v", i+1, wrong[i], err)
 		}
 	}
-	if tried < 80 {
+	if tried < 105 {
 		t.Errorf("only %d keys were tried", tried)
 	}
 }
@@ -224,4 +229,82 @@ func TestLoad(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+const (
+	textMessages = "[sms]\ndevice = \"/dev/ttyUSB0\"\n"
+	headContact  = "[[contact]]\nid = \"h\"\nrole = \"head\"\nphone = \"+77010000001\"\n"
+)
+
+// A kind without a plan, and a plan without steps, ask whom something reaches.
+func TestTheUsualEscalation(t *testing.T) {
+	duty := alert.Step{After: 30 * time.Second, To: alert.RoleDuty}
+	head := alert.Step{After: time.Minute, To: alert.RoleHead}
+	dispatch := alert.Step{After: 2 * time.Minute, To: alert.RoleDispatch}
+	link := base[strings.Index(base, "[mqtt]"):]
+	tests := map[string]struct {
+		text string
+		want []alert.Step
+	}{
+		"link only":                 {base, []alert.Step{duty, dispatch}},
+		"nothing":                   {strings.Replace(base, link, "", 1), []alert.Step{duty}},
+		"contacts without modem":    {base + headContact, []alert.Step{duty, dispatch}},
+		"contacts with a modem":     {base + headContact + textMessages, []alert.Step{duty, head, dispatch}},
+		"a modem without a link":    {strings.Replace(base, link, headContact+textMessages, 1), []alert.Step{duty, head}},
+		"the modem is switched off": {base + headContact + textMessages + "enabled = false\n", []alert.Step{duty, dispatch}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			c := parse(t, tt.text)
+			if got := c.Site.Plan(alert.Medical, alert.LevelEmergency).Escalation; !slices.Equal(got, tt.want) {
+				t.Errorf("no plan: %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+	fire := base[strings.Index(base, "[[plan.escalation]]"):strings.Index(base, "[web]")]
+	if got := parse(t, strings.Replace(base, fire, "", 1)).Site.Plan(alert.Fire, alert.LevelEmergency); !slices.Equal(got.Escalation, []alert.Step{duty, dispatch}) || got.Screens[0] != "lobby" {
+		t.Errorf("a plan without steps: %+v", got)
+	}
+	if got := parse(t, strings.Replace(base, fire, "escalation = []\n", 1)).Site.Plan(alert.Fire, alert.LevelEmergency); len(got.Escalation) != 0 {
+		t.Errorf("a plan that asks nobody: %+v", got)
+	}
+}
+
+// A step that reaches nobody at present is allowed, and said.
+func TestStepsThatReachNobody(t *testing.T) {
+	link := base[strings.Index(base, "[mqtt]"):]
+	tests := map[string]struct {
+		text string
+		want []string
+	}{
+		"nobody": {strings.Replace(base, link, "", 1), []string{
+			`f:35: plan for fire at emergency: escalation: to = "head" reaches nobody: no contact has this role; write a [[contact]] with this role`,
+			`f:38: plan for fire at emergency: escalation: to = "dispatch" reaches nobody: there is no link to dispatch; write [mqtt] or [central], or a [[contact]] with this role`,
+		}},
+		"no modem": {base + headContact, []string{
+			`f:35: plan for fire at emergency: escalation: to = "head" has contacts, but no way to reach them; write an [sms] section, or they must be called by hand`,
+		}},
+		"everybody": {base + headContact + textMessages, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, w := range parse(t, tt.text).Warnings {
+				got = append(got, w.Error())
+			}
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(tt.want, "\n"))
+			}
+		})
+	}
+}
+
+func TestPhonesAreHidden(t *testing.T) {
+	c := parse(t, base+headContact)
+	if c.Contacts[0].Phone.Reveal() != "+77010000001" || c.Contacts[0].Language != alert.Russian {
+		t.Errorf("contact %+v", c.Contacts[0])
+	}
+	if out := fmt.Sprintf("%+v %#v", c, c.Contacts); strings.Contains(out, "7701") {
+		t.Errorf("leaks: %s", out)
+	}
 }

@@ -27,6 +27,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("")
 	f.Add("a.b = 1\n[a.c]\n[[a.d]]\n[a.d.e]\n")
 	f.Add("plan = 5\nbutton = [1]\nweb = []\nname = {}\nplace = [{in = \"x\"}]")
+	f.Add(base + headContact + textMessages + "[[command_key]]\nid = \"k\"\npublic = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\n[central]\nurl = \"https://d.example:8443\"\ntoken_file = \"/t\"\n")
+	f.Add("contact = 1\nsms = []\ncentral = [1]\ncommand_key = {}\n")
 	f.Add("\xef\xbb\xbfsite = '''\na'''\n# \r\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := Parse("f", []byte(text))
@@ -79,6 +81,19 @@ func holdsTogether(t *testing.T, c *Config) {
 		if !slices.IsSortedFunc(p.Escalation, func(a, b alert.Step) int { return int(a.After - b.After) }) {
 			t.Fatalf("plan %+v", p)
 		}
+	}
+	for _, r := range c.Contacts {
+		if !validID(r.ID) || !validID(r.Role) || len(r.Phone.Reveal()) < 9 || !slices.Contains(alert.Languages(), r.Language) {
+			t.Fatalf("contact %+v", r)
+		}
+	}
+	for _, k := range c.Command.Keys {
+		if k.ID == "" || len(k.Public) != publicKeySize {
+			t.Fatalf("key %+v", k)
+		}
+	}
+	if c.Central.Enabled && (c.Central.URL == "" || c.Central.TokenFile == "" && c.Central.Cert == "") || c.SMS.Enabled && (c.SMS.Device == "" || len(c.Contacts) == 0) {
+		t.Fatalf("central %+v, sms %+v", c.Central, c.SMS)
 	}
 	if !validID(s.ID) || !validID(s.Gateway) || c.Web.PIN.Reveal() == "" {
 		t.Fatalf("site %+v", s)

@@ -173,6 +173,56 @@ func TestMistakes(t *testing.T) {
 		{"client id with a wildcard", "[mqtt]", "[mqtt]\nclient_id = \"a/#\"", []string{
 			`f:45: [mqtt]: client_id = "a/#" cannot be sent; leave the line out, or use letters, digits and dashes`,
 		}},
+		{"role that nobody has", `to = "head"`, `to = "haed"`, []string{
+			`f:35: plan for fire at emergency: escalation: to = "haed": nobody has this role; did you mean "head"? A word of your own needs a [[contact]] with that role`,
+		}},
+		{"role without any near one", `to = "head"`, `to = "district"`, []string{
+			`f:35: plan for fire at emergency: escalation: to = "district": nobody has this role; want one of duty, head, dispatch, second-channel A word of your own needs a [[contact]] with that role`,
+		}},
+		{"contact without anything", "[journal]", "[[contact]]\n[journal]", []string{
+			`f:42: [[contact]]: id is missing; write id = "duty-1"`,
+			`f:42: [[contact]]: role is missing; write role = "duty", "head", "dispatch", "second-channel" or a word of your own that an escalation step asks by`,
+			`f:42: [[contact]]: phone is missing; write phone = "+77010000000", in the international form`,
+		}},
+		{"phone without the country", "[journal]", "[[contact]]\nid = \"a\"\nrole = \"head\"\nphone = \"87010000001\"\n[journal]", []string{
+			`f:45: contact "a": phone is not a number in the international form; write "+", the country's code and the number, digits only, as in "+77010000000"`,
+		}},
+		{"contact twice", "[journal]", "contact = [{id = \"a\", role = \"head\", phone = \"+77010000001\"},\n{id = \"a\", role = \"head\", phone = \"+77010000001\", language = \"de\"}]\n[journal]", []string{
+			`f:42: [web]: unknown key "contact"; want one of listen, tls_cert, tls_key, hosts, pin`,
+		}},
+		{"same contact again", "[[plan]]", "[[contact]]\nid = \"a\"\nrole = \"head\"\nphone = \"+77010000001\"\n[[contact]]\nid = \"a\"\nrole = \"head\"\nphone = \"+77010000001\"\nlanguage = \"de\"\n[[plan]]", []string{
+			`f:34: [[contact]]: the id "a" is used already in line 30; give each contact an id of its own`,
+			`f:36: [[contact]]: the number has the role "head" already in line 32; leave one of the two out`,
+			`f:37: [[contact]]: language = "de" is unknown; want one of ru, kk, en`,
+		}},
+		{"modem without device", "[journal]", "[sms]\nbaud = 1\n[journal]", []string{
+			`f:42: [sms]: device is missing; write device = "/dev/ttyUSB0", or the modem's name below /dev/serial/by-id`,
+			`f:42: [sms]: there is nobody to send a message to; write a [[contact]] section, or enabled = false`,
+			`f:43: [sms]: baud = 1 is out of bounds; want 1200 to 4000000`,
+		}},
+		{"central without url and credentials", "[mqtt]", "[central]\n[mqtt]", []string{
+			`f:44: [central]: url is missing; write url = "https://dispatch.example:8443"`,
+			`f:44: [central]: neither token_file nor cert says who this gateway is; write token_file = "/etc/nabat/central-token", or cert and key`,
+		}},
+		{"central in plain text", "[mqtt]", "[central]\nurl = \"http://dispatch.example\"\ntoken_file = \"/t\"\n[mqtt]", []string{
+			`f:45: [central]: the link to "dispatch.example" would not be encrypted; write "https://…"; plain text is allowed to this machine only`,
+		}},
+		{"central with a password", "[mqtt]", "[central]\nurl = \"https://u:hunter2@dispatch.example\"\ntoken_file = \"/t\"\n[mqtt]", []string{
+			`f:45: [central]: url contains a user or password; use token_file`,
+		}},
+		{"central with a question", "[mqtt]", "[central]\nurl = \"https://dispatch.example/?a=b\"\ntoken_file = \"/t\"\nserver_name = \"a b\"\n[mqtt]", []string{
+			`f:45: [central]: url has something after the path; write url = "https://dispatch.example:8443"`,
+			`f:47: [central]: server_name = "a b" is not a host name; write the name in the service's certificate, as in "dispatch.example", or leave the line out`,
+		}},
+		{"certificate on plain loopback", "[mqtt]", "[central]\nurl = \"http://localhost:8080\"\ncert = \"/c\"\nkey = \"/k\"\n[mqtt]", []string{
+			`f:45: [central]: certificates are given but the link is not encrypted; write "https://…", or leave ca, cert, key and server_name out`,
+		}},
+		{"keys of commands", "[mqtt]", "[[command_key]]\nid = \"a b\"\npublic = \"AAAA\"\n[[command_key]]\nid = \"k\"\n[[command_key]]\nid = \"k\"\npublic = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\n[mqtt]", []string{
+			`f:45: [[command_key]]: id = "a b" cannot be the id of a key; use Latin letters, digits, dashes, dots and underscores, at most 64`,
+			`f:46: [[command_key]]: public is not a key: want base64 of 32 bytes; "nabat-dispatch keys" prints the lines to put here`,
+			`f:47: command key "k": public is missing; "nabat-dispatch keys" prints the lines to put here`,
+			`f:50: [[command_key]]: the id "k" is used already in line 48; leave one of the two out, or give the new key an id of its own`,
+		}},
 		{"url missing", `url = "mqtts://dispatch.example"`, "", []string{`f:44: [mqtt]: url is missing; write url = "mqtts://dispatch.example:8883"`}},
 	}
 	for _, tt := range tests {
@@ -205,6 +255,12 @@ func TestNotMistakes(t *testing.T) {
 		"no screens for a plan":             {`screens = ["lobby"]`, `screens = []`},
 		"numbers with bases and groups":     {"line = 3", "line = 0x1_0"},
 		"pull-down with active_low = false": {"line = 1", "line = 1\nactive_low = false"},
+		"a step at once":                    {`after = "30s"`, `after = "0s"`},
+		"a broker without dispatch":         {"[mqtt]", "[mqtt]\nreceipts = false"},
+		"central on this machine":           {"[mqtt]", "[central]\nurl = \"http://127.0.0.1:8443/\"\ntoken_file = \"/t\"\n[mqtt]"},
+		"central that is switched off":      {"[mqtt]", "[central]\nenabled = false\n[mqtt]"},
+		"a key in the other alphabet":       {"[mqtt]", "[[command_key]]\nid = \"K.1_a\"\npublic = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\n[mqtt]"},
+		"a role of the site's own":          {`to = "head"`, "to = \"district\"\n[[contact]]\nid = \"d\"\nrole = \"district\"\nphone = \"+77010000001\""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
