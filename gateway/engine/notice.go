@@ -25,7 +25,7 @@ const (
 	maxScreens = 64
 )
 
-// ErrNotice: the announcement is empty, too long, or has no bounded time.
+// ErrNotice is returned where an announcement is empty, too long, or has no bounded time.
 var ErrNotice = errors.New("not an announcement")
 
 // Announce shows a text for n.For, at most MaxNotice by the monotonic clock. It

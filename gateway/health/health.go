@@ -13,9 +13,11 @@ import (
 // lower-case word, with the object after a colon where there is one
 // ("point-lost:room-204"). Detail says in English what is wrong and what to do.
 type Condition struct {
-	Name   string    `json:"name"`
-	Detail string    `json:"detail"`
-	Since  time.Time `json:"since"`
+	Name   string `json:"name"`
+	Detail string `json:"detail"`
+	// Since is when it began, as the wall clock has it now: a clock that is set
+	// by years does not change how long ago that was.
+	Since time.Time `json:"since"`
 }
 
 // Registry is the one place where conditions are set and cleared. The zero
@@ -72,11 +74,24 @@ func (r *Registry) List() []Condition {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	list := make([]Condition, 0, len(r.conditions))
-	for _, c := range r.conditions {
+	now := time.Now()
+	for name, c := range r.conditions {
+		c.Since = restated(c.Since, now, now.Sub(c.Since))
+		r.conditions[name] = c
 		list = append(list, c)
 	}
 	slices.SortFunc(list, func(a, b Condition) int { return strings.Compare(a.Name, b.Name) })
 	return list
+}
+
+// restated returns a moment that was age ago by the monotonic clock as the wall
+// clock now has it. It stays as it is while that is the same to a second, so
+// that a list does not differ from the one before for nothing.
+func restated(since, now time.Time, age time.Duration) time.Time {
+	if wall := now.Round(0).Sub(since.Round(0)); (wall - age).Abs() <= time.Second {
+		return since
+	}
+	return now.Add(-age).UTC()
 }
 
 // Changed returns a channel that is closed at the next change of any

@@ -131,3 +131,17 @@ func TestWithoutARegistryNothingHappens(t *testing.T) {
 		t.Error("a nil registry knows something")
 	}
 }
+
+func TestMomentIsRestatedWhenTheClockWasSet(t *testing.T) {
+	boot := time.Unix(60, 0).UTC() // a minute after a boot at 1970
+	now := time.Date(2026, 11, 21, 8, 15, 0, 0, time.UTC)
+	if got, want := restated(boot, now, time.Hour), now.Add(-time.Hour); !got.Equal(want) {
+		t.Errorf("an hour ago is %v, want %v", got, want)
+	}
+	for _, drift := range []time.Duration{0, 900 * time.Millisecond, -900 * time.Millisecond} {
+		since := now.Add(-time.Hour + drift)
+		if got := restated(since, now, time.Hour); !got.Equal(since) {
+			t.Errorf("a drift of %v restates %v as %v", drift, since, got)
+		}
+	}
+}
