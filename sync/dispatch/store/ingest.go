@@ -63,7 +63,8 @@ const (
 // Ingest stores arrivals in one transaction, with everything that follows from
 // them: marks, alerts, clocks, answers to commands, outbox. It returns after
 // the commit; after an error nothing counts as stored, although it may be, and
-// the arrivals are to be ingested again. It may be called from any number of
+// the arrivals are to be ingested again. An error that wraps ErrInvalid says
+// that the database refuses something among them for good. It may be called from any number of
 // goroutines and processes; conflicts between them are retried inside.
 func (s *Store) Ingest(ctx context.Context, list []Arrival) (Result, error) {
 	b := &book{now: s.now(), hooks: s.opt.Webhooks, items: make([]item, 0, len(list))}
@@ -87,6 +88,9 @@ func (s *Store) Ingest(ctx context.Context, list []Arrival) (Result, error) {
 	}
 	if len(b.items) > 0 {
 		if err := s.eng.store(ctx, b, b.decide); err != nil {
+			if badData(err) {
+				err = fmt.Errorf("%w: %w", err, ErrInvalid)
+			}
 			return Result{}, fmt.Errorf("ingest %d events: %w", len(b.items), err)
 		}
 		for t := range topics {

@@ -115,6 +115,13 @@ func again(err error) bool {
 	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01")
 }
 
+// badData reports whether err is PostgreSQL's refusal of a value, whatever was
+// overlooked in checking it: it would be refused again.
+func badData(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && (strings.HasPrefix(e.Code, "22") || strings.HasPrefix(e.Code, "23") || e.Code == "54000")
+}
+
 // retry repeats f while it collides, after a random pause.
 func retry(ctx context.Context, f func() error) error {
 	for i := 1; ; i++ {
