@@ -144,14 +144,17 @@ func short(s string, n int) string {
 	return strings.TrimSpace(s)
 }
 
+// maxRetryAfter is the most that a service can ask for.
+const maxRetryAfter = 365 * 24 * time.Hour
+
 // retryAfter reads how long the service wants to be left alone. A date is read
 // by the service's own clock where the answer tells it, because ours may be in
 // 1970. The result is not negative; who calls caps it.
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
-		// Whatever is longer than a year is a year: no product overflows.
-		return time.Duration(max(0, min(n, 365*24*3600))) * time.Second, true
+		// A bound, so that no product overflows.
+		return time.Duration(max(0, min(n, int64(maxRetryAfter/time.Second)))) * time.Second, true
 	}
 	until, err := http.ParseTime(text)
 	if err != nil {
@@ -160,7 +163,7 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
 	}
-	return max(0, min(until.Sub(now), 365*24*time.Hour)), true
+	return max(0, min(until.Sub(now), maxRetryAfter)), true
 }
 
 // maxReceipts and the bounds below keep an absurd answer small.
