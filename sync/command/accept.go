@@ -164,7 +164,7 @@ func (g *Gate) decide(compact, payload []byte, key string) (Command, error) {
 	}
 	next, answer := g.state, error(nil)
 	next.Counter = c.Counter
-	next.Doubt = next.Doubt && !m.answered
+	next.Doubt = false // whatever was accepted before has a lower counter
 	command.Before = next.before(c.ID)
 	if command.Before == nil {
 		next, answer = g.judge(c, payload, key, m, next)

@@ -70,7 +70,6 @@ func TestAnOutcomeIsRememberedOnAFullDisk(t *testing.T) {
 // A replay within its time is the danger: the counter that refused it is gone.
 func TestALostCounterNeedsAFreshWord(t *testing.T) {
 	for name, ruin := range map[string]func(t *testing.T, path string){
-		"removed":   func(t *testing.T, path string) { must(t, os.Remove(path)) },
 		"empty":     func(t *testing.T, path string) { must(t, os.WriteFile(path, nil, 0o600)) },
 		"zeros":     func(t *testing.T, path string) { must(t, os.WriteFile(path, make([]byte, 400), 0o600)) },
 		"cut":       func(t *testing.T, path string) { must(t, os.Truncate(path, 90)) },
@@ -81,8 +80,12 @@ func TestALostCounterNeedsAFreshWord(t *testing.T) {
 			b := newBench(t)
 			old := b.next()
 			b.accept(old)
+			ahead := b.sign(b.claims(Acknowledge, func(c *Claims) { c.Issued += int64(skew/time.Second) - 1; c.Expires += 600 }))
+			b.accept(ahead) // dispatch's clock is as wrong as it may be
 			ruin(t, b.o.Path)
+			b.pass(time.Second)
 			b.open()
+			b.refused(ahead, ChallengeMissing)
 			if !b.holds(conditionDoubt) {
 				t.Error("nobody is told")
 			}
@@ -98,8 +101,7 @@ func TestALostCounterNeedsAFreshWord(t *testing.T) {
 			}
 			b.refused(old, Replayed)
 			b.accept(b.next())
-			aside, err := filepath.Glob(b.o.Path + ".damaged-*")
-			if want := name != "removed"; err != nil || len(aside) == 1 != want {
+			if aside, err := filepath.Glob(b.o.Path + ".damaged-*"); err != nil || len(aside) != 1 {
 				t.Errorf("set aside: %v, %v", aside, err)
 			}
 		})
@@ -160,4 +162,49 @@ func TestTheStartIsKnownAfterwards(t *testing.T) {
 	b.step(right.Add(10*time.Second), true)
 	b.refused(old, BeforeStart)
 	b.accept(b.next())
+}
+
+// Where dispatch sends no challenge to a gateway that knows the time, the clock
+// ends the doubt.
+func TestTheClockEndsTheDoubt(t *testing.T) {
+	b := newBench(t)
+	old := b.next()
+	b.accept(old)
+	must(t, os.Truncate(b.o.Path, 9))
+	b.open()
+	b.pass(skew - time.Second)
+	b.refused(b.next(), ChallengeMissing)
+	b.pass(2 * time.Second)
+	b.refused(old, ChallengeMissing)
+	b.accept(b.next())
+	b.refused(old, Replayed)
+	if b.holds(conditionDoubt) {
+		t.Error("the condition stays")
+	}
+}
+
+func TestANewGatewayTakesWhatIsIssuedFromNowOn(t *testing.T) {
+	b := newBench(t)
+	old := b.next()
+	must(t, os.Remove(b.o.Path))
+	b.pass(3 * time.Second)
+	b.open()
+	b.refused(old, BeforeStart)
+	b.accept(b.next())
+}
+
+// The copy of the keyring shows that this is no new gateway.
+func TestALostFileIsNoNewGateway(t *testing.T) {
+	b := newBench(t)
+	b.accept(b.sign(b.adding(mustKey(t, "key-2").Public())))
+	b.pass(time.Second)
+	old := b.next()
+	b.accept(old)
+	must(t, os.Remove(b.o.Path))
+	b.pass(time.Second)
+	b.open()
+	b.refused(old, ChallengeMissing)
+	if len(b.gate.state.Ring.Added) != 1 {
+		t.Error("an added key is forgotten")
+	}
 }

@@ -16,7 +16,7 @@ type moment struct {
 }
 
 // fresh refuses a command of which the gateway cannot know that it was not
-// carried out before. doubt: counters may have been lost.
+// carried out before. doubt: counters were lost.
 func (m moment) fresh(c Claims, doubt bool) error {
 	if m.answered {
 		return nil
@@ -25,17 +25,18 @@ func (m moment) fresh(c Claims, doubt bool) error {
 	if c.Challenge != "" {
 		reason, what = ChallengeWrong, "answers none of the two newest challenges"
 	}
-	switch {
-	case !m.now.Synced:
+	if !m.now.Synced {
 		return refuse(reason, "command %s %s, and the clock is not synchronised", c.ID, what)
-	case doubt:
-		return refuse(reason, "command %s %s, and the record of earlier counters was lost", c.ID, what)
+	}
+	start, issued := m.now.Wall.Add(m.began.Mono-m.now.Mono), time.Unix(c.Issued, 0)
+	// An earlier run accepted nothing that was issued later than skew after it.
+	if doubt && issued.Before(start.Add(skew)) {
+		return refuse(reason, "command %s %s, the record of earlier counters was lost, and it was not issued later than %v after the gateway started", c.ID, what, skew)
 	}
 	// A disk that was restored from a backup knows an older counter. To restore
 	// it the gateway has to start, so what was signed before that proves nothing.
-	start := m.now.Wall.Add(m.began.Mono - m.now.Mono)
-	if time.Unix(c.Issued+1, 0).Before(start) { // iat is cut to whole seconds
-		return refuse(BeforeStart, "command %s %s and was issued %v before the gateway started", c.ID, what, start.Sub(time.Unix(c.Issued, 0)).Round(time.Second))
+	if issued.Add(time.Second).Before(start) { // iat is cut to whole seconds
+		return refuse(BeforeStart, "command %s %s and was issued %v before the gateway started", c.ID, what, start.Sub(issued).Round(time.Second))
 	}
 	return nil
 }

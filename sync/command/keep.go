@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // Conditions that the gate sets.
@@ -20,9 +22,17 @@ const (
 // that was retired must stay so when the first file is damaged.
 const ringSuffix = ".keys"
 
-// Open reads the gate's file. A missing or damaged one is no reason not to
-// start: a damaged one is set aside, and in both cases only commands with a
-// fresh challenge are accepted until one of them has raised the counter.
+// damagedInfix stands in the names of files that were set aside.
+const damagedInfix = ".damaged-"
+
+// Open reads the gate's file. A damaged one is no reason not to start: it is set
+// aside, and until a command has raised the counter again, only those are
+// accepted that answer a fresh challenge or, by a synchronised clock, were
+// issued so long after the start that no earlier run can have accepted them.
+//
+// Without any file the gateway is taken for a new one. Then, as after every
+// start, commands that were issued before it are refused unless they answer a
+// fresh challenge.
 func Open(o Options) (*Gate, error) {
 	if o.Path == "" || o.Audience == "" || len(o.Keys) == 0 || o.Now == nil {
 		return nil, errors.New("command gate: path, audience, keys and clock are needed")
@@ -46,11 +56,13 @@ func (g *Gate) load() state {
 		g.tellDoubt(s, "an earlier run of the gateway found no record of earlier commands")
 		return s
 	}
-	s = state{Doubt: true}
-	why := "there is no record of earlier commands"
-	if !errors.Is(err, fs.ErrNotExist) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	// One that was set aside by an earlier start means that this is no new gateway.
+	s = state{Doubt: !missing || hasDamaged(g.o.Path)}
+	why := "the record of earlier commands is gone"
+	if !missing {
 		why = "the record of earlier commands cannot be used: " + err.Error()
-		aside := g.o.Path + ".damaged-" + rand.Text()[:8]
+		aside := g.o.Path + damagedInfix + rand.Text()[:8]
 		if err := os.Rename(g.o.Path, aside); err == nil {
 			why += "; it is set aside as " + aside
 		}
@@ -59,8 +71,9 @@ func (g *Gate) load() state {
 	copied, err := readState(g.o.Path + ringSuffix)
 	switch {
 	case err == nil:
-		s.Counter, s.Ring = copied.Counter, copied.Ring
+		s.Counter, s.Ring, s.Doubt = copied.Counter, copied.Ring, true
 	case !errors.Is(err, fs.ErrNotExist):
+		s.Doubt = true
 		why += "; nor can the copy of the keyring be read, so check that every key that was retired is out of the configuration"
 		g.warn("the copy of the keyring cannot be used", "error", err, "path", g.o.Path+ringSuffix)
 	}
@@ -68,12 +81,21 @@ func (g *Gate) load() state {
 	return s
 }
 
+// hasDamaged reports whether a file was ever set aside from path. A folder that
+// cannot be read gives no file to begin with either.
+func hasDamaged(path string) bool {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return strings.HasPrefix(e.Name(), filepath.Base(path)+damagedInfix)
+	})
+}
+
 func (g *Gate) tellDoubt(s state, why string) {
 	if !s.Doubt {
 		g.o.Health.Clear(conditionDoubt)
 		return
 	}
-	g.o.Health.Set(conditionDoubt, why+". Until dispatch has sent a command that answers the gateway's fresh word, no other command is accepted; nothing has to be done here")
+	g.o.Health.Set(conditionDoubt, why+". Until a command from dispatch is surely a new one, none is accepted; that takes a few minutes at the most, and nothing has to be done here")
 }
 
 func readState(path string) (state, error) {

@@ -27,7 +27,7 @@ type state struct {
 	// Counter is the highest that was used up.
 	Counter uint64 `json:"counter"`
 	// Doubt says that higher counters may have been used up: until a command
-	// with a challenge has raised it, the counter proves nothing.
+	// that is surely new has raised it, the counter proves nothing.
 	Doubt bool `json:"doubt,omitempty"`
 	Ring  ring `json:"ring"`
 	// Done holds the newest commands that were carried out, the newest last.
