@@ -1,6 +1,9 @@
 package alert
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Step is one step of an escalation plan: what happens when nobody has
 // accepted an alert in time.
@@ -33,6 +36,25 @@ func (a Alert) Due(steps []Step, now Stamp) (step int, in time.Duration, ok bool
 		return 0, 0, false
 	}
 	return step, max(steps[step].After-now.Since(a.First.At), 0), true
+}
+
+// Asked returns whom the steps done so far have asked since the last clear, in
+// their order, each once. help and emergency are the steps of the two plans.
+func (a Alert) Asked(help, emergency []Step) []string {
+	var asked []string
+	add := func(steps []Step, done Steps) {
+		if done.Number <= a.Cleared.Number {
+			return
+		}
+		for _, s := range steps[:min(done.Done, len(steps))] {
+			if s.To != "" && !slices.Contains(asked, s.To) {
+				asked = append(asked, s.To)
+			}
+		}
+	}
+	add(help, a.HelpSteps)
+	add(emergency, a.EmergencySteps)
+	return asked
 }
 
 // Escalation returns the event that does step i of the plan at the alert's

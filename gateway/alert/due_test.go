@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -86,6 +87,30 @@ func TestDue(t *testing.T) {
 			step, in, ok := a.Due(steps, c.now)
 			if step != c.step || in != c.in || ok != c.ok {
 				t.Errorf("got step %d in %v (%v), want step %d in %v (%v)", step, in, ok, c.step, c.in, c.ok)
+			}
+		})
+	}
+}
+
+func TestAsked(t *testing.T) {
+	help := []Step{{To: "duty"}, {Level: LevelEmergency}, {To: "head"}}
+	emergency := []Step{{To: "head"}, {To: "dispatch"}}
+	for _, c := range []struct {
+		name    string
+		a       Alert
+		want    string
+		cleared uint64
+	}{
+		{"nobody", Alert{}, "[]", 0},
+		{"help only, a step that asks nobody", Alert{HelpSteps: Steps{2, 2}}, "[duty]", 1},
+		{"both, each once", Alert{HelpSteps: Steps{2, 3}, EmergencySteps: Steps{2, 2}}, "[duty head dispatch]", 1},
+		{"before the clear", Alert{HelpSteps: Steps{2, 3}}, "[]", 2},
+		{"the plan was made shorter", Alert{HelpSteps: Steps{2, 9}}, "[duty head]", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.a.Cleared.Number = c.cleared
+			if got := fmt.Sprint(c.a.Asked(help, emergency)); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
 	}
