@@ -34,7 +34,7 @@ type consoleAlert struct {
 	First int64 `json:"first"`
 	Last  int64 `json:"last"`
 	// Clock is the wall time of the first press; Sure says that the gateway's
-	// clock was synchronised then.
+	// clock was synchronised then, or has been since.
 	Clock    string      `json:"clock"`
 	Sure     bool        `json:"sure"`
 	Truth    alert.Truth `json:"truth"`
@@ -103,11 +103,12 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		Level: a.Level(), Status: a.Status(),
 		Place: s.placePath(lang, a.Place), Point: a.Last.Point, Held: a.Last.Gesture == alert.Hold,
 		First: moment(now, a.First.At), Last: moment(now, a.Last.At),
-		Clock: a.First.At.Wall.Local().Format("15:04:05"), Sure: a.First.At.Synced,
 		Truth: truth, Chain: chain(truth, proof),
 		Means: s.words[lang].Get("chain." + truth.String() + ".means"),
 		Kind:  a.Kind, PlaceID: a.Key.Place,
 	}
+	wall, sure := s.daytime.of(now, a.First.At)
+	c.Clock, c.Sure = wall.Local().Format("15:04:05"), sure
 	if truth == alert.TruthAccepted && proof < alert.TruthReceived {
 		c.Means = s.words[lang].Get("chain.accepted.unknown")
 	}

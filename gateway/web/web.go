@@ -123,6 +123,7 @@ type Server struct {
 	sessions staff.Sessions
 	streams  streams
 	counters counters
+	daytime  daytime
 	words    map[alert.Language]words.Words // never changed after New
 	handler  http.Handler
 }
