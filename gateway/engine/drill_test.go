@@ -34,12 +34,12 @@ func TestDrillBeginsAndEnds(t *testing.T) {
 		}
 		b.open(t, 0)
 		want := []alert.Type{alert.DrillStarted, alert.Raised, alert.Cleared, alert.DrillEnded}
-		for i, e := range b.disk.events {
+		for i, e := range b.disk.recorded() {
 			if i >= len(want) || e.Type != want[i] || e.Subject != a.ID || e.Status != alert.Exercise {
 				t.Fatalf("event %d is %+v, want the types %v", i, e, want)
 			}
 		}
-		if c := b.disk.events[2]; c.Outcome != alert.TestComplete || c.Command != "cmd-2" || b.disk.events[0].Command != "cmd-1" {
+		if c := b.disk.recorded()[2]; c.Outcome != alert.TestComplete || c.Command != "cmd-2" || b.disk.recorded()[0].Command != "cmd-1" {
 			t.Errorf("cleared as %+v", c)
 		}
 		if err := b.EndDrill(t.Context(), engine.Drill{}); !errors.Is(err, alert.ErrNoDrill) {
@@ -151,7 +151,7 @@ func TestStepsOfADrillSayThatItIsOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		steps := 0
-		for _, e := range b.disk.events {
+		for _, e := range b.disk.recorded() {
 			if e.Status != alert.Exercise {
 				t.Errorf("%s of a drill is %s", e.Type, e.Status)
 			}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -57,6 +58,12 @@ func (d *disk) flow() {
 		commit()
 	}
 	d.waiting = nil
+}
+
+func (d *disk) recorded() []alert.Event {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.events)
 }
 
 func (d *disk) types() []alert.Type {

@@ -26,7 +26,7 @@ func TestAnnouncementStandsForItsTimeAndIsTold(t *testing.T) {
 		if got := b.View().Notices; len(got) != 0 {
 			t.Errorf("after its time: %+v", got)
 		}
-		started, ended := b.disk.events[0], b.disk.events[1]
+		started, ended := b.disk.recorded()[0], b.disk.recorded()[1]
 		if started.Type != alert.AnnouncementStarted || ended.Type != alert.AnnouncementEnded {
 			t.Fatalf("journalled %v", b.disk.types())
 		}

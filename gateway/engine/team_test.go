@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,8 @@ func TestTeamOnItsWayMeansThatAPersonHasTakenIt(t *testing.T) {
 		if err := <-answered; err != nil {
 			t.Fatal(err)
 		}
-		e := b.disk.events[len(b.disk.events)-1]
+		said := b.disk.recorded()
+		e := said[len(said)-1]
 		<-time.After(time.Hour)
 		a = b.open(t, 1)[0]
 		if a.HelpSteps.Done != 0 || a.Responding.Who != "crew 7" || !a.Responding.ETA.Equal(d.ETA) {
@@ -51,12 +53,12 @@ func TestTeamOnItsWayMeansThatAPersonHasTakenIt(t *testing.T) {
 // stepClock is the clock of a bubble whose wall time a test sets.
 type stepClock struct {
 	bubbleClock
-	off *time.Duration
+	off *atomic.Int64
 }
 
 func (c stepClock) Now() alert.Stamp {
 	s := c.bubbleClock.Now()
-	s.Wall = s.Wall.Add(*c.off)
+	s.Wall = s.Wall.Add(time.Duration(c.off.Load()))
 	return s
 }
 
@@ -66,17 +68,17 @@ const years = 365 * 24 * time.Hour
 func inSteppedBubble(t *testing.T, f func(t *testing.T, b *bench, step func(time.Duration))) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		off := time.Duration(0)
+		off := new(atomic.Int64)
 		b := &bench{disk: &disk{}, clock: bubbleClock{start: time.Now()}}
 		var err error
-		b.Engine, err = engine.New(engine.Options{Site: site(), Journal: b.disk, Clock: stepClock{b.clock, &off}, Numbering: "e1"})
+		b.Engine, err = engine.New(engine.Options{Site: site(), Journal: b.disk, Clock: stepClock{b.clock, off}, Numbering: "e1"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- b.Run(ctx) }()
-		f(t, b, func(d time.Duration) { synctest.Wait(); off += d })
+		f(t, b, func(d time.Duration) { synctest.Wait(); off.Add(int64(d)) })
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error("Run:", err)
@@ -101,9 +103,10 @@ func TestLastWordAboutTheTeamHoldsWhateverTheClockDoes(t *testing.T) {
 				if got := b.open(t, 1)[0].Responding.ETA; !got.Equal(d.ETA) {
 					t.Errorf("expected at %v, the last word was %v", got, d.ETA)
 				}
+				said := b.disk.recorded()
 				var state alert.State // and as the journal would fold it, the other way round
-				for i := range b.disk.events {
-					state = state.Next(b.disk.events[len(b.disk.events)-1-i])
+				for i := range said {
+					state = state.Next(said[len(said)-1-i])
 				}
 				if got := state.Open()[0].Responding.ETA; !got.Equal(d.ETA) {
 					t.Errorf("folded backwards: expected at %v, the last word was %v", got, d.ETA)
