@@ -167,26 +167,51 @@ func TestStepsOfADrillSayThatItIsOne(t *testing.T) {
 	})
 }
 
+// again is an engine that starts with what the bench's has come to.
+func (b *bench) again(t *testing.T) (e *engine.Engine, stop func()) {
+	t.Helper()
+	e, err := engine.New(engine.Options{Site: site(), Journal: b.disk, Clock: b.clock, Numbering: "e1", State: b.View().State})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = e.Run(ctx) }()
+	return e, func() { cancel(); <-done }
+}
+
 func TestDrillGoesOnAfterARestart(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		if err := b.StartDrill(t.Context(), fireDrill()); err != nil {
 			t.Fatal(err)
 		}
 		b.tap("button-204")
-		state := b.View().State
-		again, err := engine.New(engine.Options{Site: site(), Journal: b.disk, Clock: b.clock, Numbering: "e1", State: state})
-		if err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); _ = again.Run(ctx) }()
-		defer func() { cancel(); <-done }()
+		again, stop := b.again(t)
+		defer stop()
 		if err := again.EndDrill(t.Context(), engine.Drill{}); err != nil {
 			t.Fatal(err)
 		}
 		if open := again.View().State.Open(); len(open) != 1 || open[0].Status() != alert.Actual {
 			t.Errorf("left are %+v", open)
+		}
+	})
+}
+
+func TestDrillAfterARestartIsNotBornEnded(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		if err := b.StartDrill(t.Context(), fireDrill()); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.EndDrill(t.Context(), engine.Drill{}); err != nil {
+			t.Fatal(err)
+		}
+		again, stop := b.again(t)
+		defer stop()
+		if err := again.StartDrill(t.Context(), fireDrill()); err != nil {
+			t.Fatal(err)
+		}
+		if open := again.View().State.Open(); len(open) != 1 {
+			t.Errorf("open are %+v", open)
 		}
 	})
 }
