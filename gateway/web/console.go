@@ -47,6 +47,10 @@ type consoleAlert struct {
 	// Responding and Arrived are what dispatch said of its team.
 	Responding *markJSON `json:"responding,omitempty"`
 	Arrived    *markJSON `json:"arrived,omitempty"`
+	// Asked are those whom the plan has asked, and Next is its next step; nil
+	// when a person has taken the alert or nobody is left.
+	Asked []string  `json:"asked,omitempty"`
+	Next  *nextJSON `json:"next,omitempty"`
 }
 
 // chainStep is one truth about an alert: done, or open (not proven yet).
@@ -119,6 +123,7 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		return &markJSON{Who: s.whoName(lang, m), At: moment(now, m.At), ETA: etaClock(now, m.ETA)}
 	}
 	c.Accepted, c.Responding, c.Arrived = mark(a.Acknowledged), mark(a.Responding), mark(a.Arrived)
+	c.Asked, c.Next = s.asked(lang, now, a)
 	return c
 }
 

@@ -28,6 +28,16 @@ const told = (key, moment, values = {}) => {
   span.tell();
   return span;
 };
+// upcoming marks a text about a moment that is still to come.
+const upcoming = (key, moment, values = {}) => {
+  const span = make("span", { class: "told" });
+  span.tell = () => {
+    const s = Math.max(Math.ceil(-since(moment) / 1000), 0);
+    span.textContent = texts.fill(key, { ...values, in: s < 90 ? texts.count("n.seconds.in", s) : texts.count("n.minutes.in", Math.ceil(s / 60)) });
+  };
+  span.tell();
+  return span;
+};
 function tick() { for (const span of document.querySelectorAll(".told")) span.tell(); }
 setInterval(tick, 1000);
 
@@ -46,6 +56,10 @@ function alertCard(a) {
   if (a.accepted) people.append(make("p", {}, told("alert.accepted", a.accepted.at, { who: a.accepted.who })));
   if (a.responding) people.append(make("p", {}, told(a.responding.eta ? "alert.responding.eta" : "alert.responding", a.responding.at, { who: a.responding.who, time: a.responding.eta })));
   if (a.arrived) people.append(make("p", {}, told("alert.arrived", a.arrived.at, { who: a.arrived.who })));
+  const asked = make("p", { class: "asked dim" });
+  if (a.asked) asked.append(texts.fill("alert.asked", { who: a.asked.join(", ") }));
+  if (a.next) asked.append(a.asked ? " · " : "", upcoming("alert.next", a.next.at, { who: a.next.who }));
+  else if (a.asked && !a.accepted && !a.responding && !a.arrived) asked.append(" · ", texts.get("alert.next.none"));
   const what = a.title + ", " + room;
   const buttons = root.dataset.readonly ? null : make("div", { class: "buttons" },
     a.accepted ? null : make("button", { type: "button", class: "primary", onclick: () => decision.acknowledge(a, what) }, texts.get("alert.ack")),
@@ -62,7 +76,7 @@ function alertCard(a) {
           make("p", { class: "place" }, make("strong", {}, room), where.length ? " · " + where.join(" · ") : ""),
           facts),
         buttons),
-      chain(a), people));
+      chain(a), asked, people));
 }
 
 function chain(a) {
