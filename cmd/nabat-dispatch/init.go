@@ -48,19 +48,24 @@ func (v initVerb) Run(ctx context.Context, stdout io.Writer) error {
 	if err := os.MkdirAll(filepath.Join(v.Dir, "keys"), 0o700); err != nil {
 		return fmt.Errorf("make the directory: %w", err)
 	}
-	if err := makeAuthority(v.Dir, v.Name); err != nil {
-		return err
+	// What an earlier try has left is used: it may be known to somebody.
+	if _, err := os.Lstat(filepath.Join(v.Dir, caFile)); err != nil {
+		if err := makeAuthority(v.Dir, v.Name); err != nil {
+			return err
+		}
 	}
 	if err := makeServer(v.Dir, v.Host); err != nil {
 		return err
 	}
-	key, err := command.Generate("")
-	if err != nil {
-		return err
-	}
 	ring := keyring{filepath.Join(v.Dir, "keys")}
-	if err := errors.Join(key.Save(ring.path(key.ID)), ring.activate(key.ID)); err != nil {
-		return err
+	if _, err := ring.active(); err != nil {
+		key, err := command.Generate("")
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(key.Save(ring.path(key.ID)), ring.activate(key.ID)); err != nil {
+			return err
+		}
 	}
 	text, err := v.config()
 	if err != nil {
