@@ -19,9 +19,6 @@ func (b *bucket) take(mono time.Duration) bool {
 	free := int(max(mono-b.since, 0) / verifyEach)
 	b.spent -= min(free, b.spent)
 	b.since += time.Duration(free) * verifyEach
-	if b.spent == 0 { // time in which nothing came is not saved up
-		b.since = mono
-	}
 	if b.spent >= verifyBurst {
 		return false
 	}

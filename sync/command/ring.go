@@ -72,8 +72,6 @@ func (r ring) retire(configured []Key, id, signer string) (ring, error) {
 	switch {
 	case !ok:
 		return r, fmt.Errorf("no key %s is trusted", id)
-	case id == signer:
-		return r, fmt.Errorf("key %s cannot retire itself: sign with the one that stays", id)
 	case len(r.Retired) >= maxRetired:
 		return r, fmt.Errorf("%d keys are retired already: take them out of the gateway's configuration", maxRetired)
 	}
@@ -81,9 +79,9 @@ func (r ring) retire(configured []Key, id, signer string) (ring, error) {
 		Added:   slices.DeleteFunc(slices.Clone(r.Added), func(o Key) bool { return bytes.Equal(o.Public, k.Public) }),
 		Retired: append(slices.Clone(r.Retired), k),
 	}
-	// The signer may be the same key under another id.
+	// So one key always stays. The same key under another id is the signer too.
 	if _, ok := next.find(configured, signer); !ok {
-		return r, fmt.Errorf("key %s is the one that signed, under another id", id)
+		return r, fmt.Errorf("key %s has signed this itself: sign with the one that stays", id)
 	}
 	return next, nil
 }
