@@ -1,7 +1,7 @@
 package central
 
 import (
-	"fmt"
+	"bytes"
 	"net/http"
 	"slices"
 	"strings"
@@ -48,6 +48,17 @@ func TestTheJournalArrivesAndReceiptsComeBack(t *testing.T) {
 	}
 }
 
+// knowing is a writer that puts the journal's epoch where EPOCH stands.
+type knowing struct {
+	http.ResponseWriter
+	epoch string
+}
+
+func (k knowing) Write(b []byte) (int, error) {
+	_, err := k.ResponseWriter.Write(bytes.ReplaceAll(b, []byte("EPOCH"), []byte(k.epoch)))
+	return len(b), err
+}
+
 // Each of these has answered in place of a central service somewhere.
 func TestNothingIsLostToWhateverAnswers(t *testing.T) {
 	html := func(status int) func(http.ResponseWriter, *http.Request) {
@@ -71,14 +82,18 @@ func TestNothingIsLostToWhateverAnswers(t *testing.T) {
 		condition string
 		words     []string
 	}{
-		"a captive portal":                      {"", html(200), conditionPortal, []string{"log-in page"}},
-		"a captive portal in the middle":        {"/events", html(200), conditionPortal, []string{"log-in page"}},
-		"a portal that says so":                 {"/events", html(511), conditionPortal, nil},
-		"an accepted that is not a reply":       {"/events", text(202, `{}`), conditionPortal, nil},
-		"a 200 without content":                 {"/events", text(200, ``), conditionPortal, nil},
-		"a reply with too little":               {"/events", text(200, `{"received":100}`), conditionPortal, nil},
-		"a reply about another journal":         {"/events", text(200, `{"epoch":"another","received":100000,"rejected":[]}`), conditionPortal, []string{"another journal"}},
-		"a reply that has nothing":              {"/events", text(200, `{"epoch":"EPOCH","received":0,"rejected":[]}`), conditionDown, []string{"has not stored"}},
+		"a captive portal":                {"", html(200), conditionPortal, []string{"log-in page"}},
+		"a captive portal in the middle":  {"/events", html(200), conditionPortal, []string{"log-in page"}},
+		"a portal that says so":           {"/events", html(511), conditionPortal, nil},
+		"an accepted that is not a reply": {"/events", text(202, `{}`), conditionPortal, nil},
+		"a 200 without content":           {"/events", text(200, ``), conditionPortal, nil},
+		"a reply with too little":         {"/events", text(200, `{"received":100}`), conditionPortal, nil},
+		"a reply about another journal":   {"/events", text(200, `{"epoch":"another","received":100000,"rejected":[]}`), conditionPortal, []string{"another journal"}},
+		"a reply that has nothing":        {"/events", text(200, `{"epoch":"EPOCH","received":0,"rejected":[]}`), conditionDown, []string{"has not stored"}},
+		"a reply that is not called JSON": {"/events", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			_, _ = w.Write([]byte(`{"epoch":"EPOCH","received":100000,"rejected":[]}`))
+		}, conditionPortal, []string{"log-in page"}},
 		"a reply of two megabytes":              {"/events", text(200, strings.Repeat(" ", 2<<20)), conditionPortal, []string{"more than"}},
 		"an internal error":                     {"/events", text(500, `{"error":"disk full"}`), conditionDown, []string{"disk full"}},
 		"a bad gateway":                         {"/events", html(502), conditionDown, []string{"502"}},
@@ -99,11 +114,9 @@ func TestNothingIsLostToWhateverAnswers(t *testing.T) {
 			t.Parallel()
 			s := newService(t, brokertest.Day())
 			g := newGateway(t, s, s.server.URL, nil)
-			answer := c.answer
-			if strings.Contains(name, "has nothing") {
-				answer = text(200, fmt.Sprintf(`{"epoch":%q,"received":0,"rejected":[]}`, g.j.Epoch()))
-			}
-			s.misbehave(only(c.path, -1, answer))
+			s.misbehave(only(c.path, -1, func(w http.ResponseWriter, r *http.Request) {
+				c.answer(knowing{w, g.j.Epoch()}, r)
+			}))
 			g.feed(alert.PointFault, 40)
 			g.feed(alert.Raised, 3)
 			g.start()
