@@ -44,7 +44,9 @@ type Claims struct {
 	// Counter grows strictly over all commands for one gateway.
 	Counter uint64 `json:"counter"`
 	// Challenge repeats the gateway's own fresh word, where it has said one.
-	// It stands in for Expires while the gateway's clock is not synchronised.
+	// It stands in for Expires while the gateway's clock is not synchronised, and
+	// shows that the command is new where the gateway cannot know that otherwise:
+	// soon after its start, or when its record of commands was lost.
 	Challenge string `json:"challenge,omitempty"`
 
 	Verb Verb `json:"verb"`
