@@ -62,7 +62,7 @@ func (s *Store) Claim(ctx context.Context, webhook string, lease time.Duration, 
 }
 
 // Done removes what was delivered.
-func (s *Store) Done(ctx context.Context, ids []int64) error {
+func (s *Store) Done(ctx context.Context, ids ...int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
