@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -187,6 +189,23 @@ func (c *commanded) press(point string) alert.Alert {
 	return open[i]
 }
 
+// metrics reads the gateway's own page.
+func (c *commanded) metrics() string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	defer cancel()
+	resp, err := http.Get("http://" + c.g.address.wait(ctx) + "/metrics")
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(b)
+}
+
 func TestDispatchDecidesAboutAnAlert(t *testing.T) {
 	c := startCommanded(t, true)
 	a := c.press("a")
@@ -257,11 +276,10 @@ func TestARepetitionIsAnsweredAgain(t *testing.T) {
 	if n := c.count(alert.CommandRefused); n > 3 {
 		t.Errorf("%d events about 51 refusals", n)
 	}
-	var metrics strings.Builder
-	c.g.commands.metrics(&metrics)
+	metrics := c.metrics()
 	for _, want := range []string{"nabat_commands_accepted_total 2\n", `nabat_commands_refused_total{reason="retained"} 1`, `nabat_commands_refused_total{reason="expired"} 0`} {
-		if !strings.Contains(metrics.String(), want) {
-			t.Errorf("no %s in\n%s", want, metrics.String())
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s in\n%s", want, metrics)
 		}
 	}
 }

@@ -119,9 +119,13 @@ func (g *Gate) store(next state) error {
 	err := g.write(next)
 	if err != nil {
 		g.o.Health.Set(conditionStored, "the record of commands cannot be written, so commands from dispatch are refused; look at the disk of the data directory: "+err.Error())
-		g.warn("the record of commands cannot be written", "error", err)
+		if !g.unwritten { // a copy of the command may come many times a second
+			g.warn("the record of commands cannot be written", "error", err)
+		}
+		g.unwritten = true
 		return err
 	}
+	g.unwritten = false
 	g.o.Health.Clear(conditionStored)
 	if g.state.Doubt != next.Doubt {
 		g.tellDoubt(next, "")
