@@ -85,6 +85,11 @@ func TestTooLargeAndTooManyCommandsAreDroppedAndCounted(t *testing.T) {
 	s.d.complete(s.g, 0)
 	release()
 	until(t, "what waited comes", func() bool { return len(in.all()) >= maxCommands })
+	for _, got := range in.all() {
+		if len(got) > maxCommand {
+			t.Errorf("a command of %d bytes was told", len(got))
+		}
+	}
 	if n := strings.Count(s.g.log.String(), "command dropped"); n == 0 || n > 3 {
 		t.Errorf("the drops were logged %d times, want 1 to 3:\n%s", n, s.g.log)
 	}
@@ -109,11 +114,14 @@ func TestTheStatusSaysCounterAndChallengeAtOnce(t *testing.T) {
 		t.Errorf("birth says %+v", st)
 	}
 	begun := time.Now()
-	for range 1000 {
+	pace := time.NewTicker(2 * time.Millisecond) // the broker answers in less
+	defer pace.Stop()
+	for range 200 {
+		<-pace.C
 		counter.Add(1)
 		s.g.p.Refresh()
 	}
-	until(t, "the last word is said", func() bool { return s.d.lastStatus().Challenge == "word-1007" })
+	until(t, "the last word is said", func() bool { return s.d.lastStatus().Challenge == "word-207" })
 	s.d.mu.Lock()
 	n := len(s.d.status)
 	s.d.mu.Unlock()

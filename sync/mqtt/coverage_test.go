@@ -217,6 +217,28 @@ func TestTheCursorNeverPassesWhatDispatchLacks(t *testing.T) {
 	})
 }
 
+func TestAParkedRowNeedsNoReceipt(t *testing.T) {
+	memory := cursortest.NewMemory(journal.Alarm)
+	for seq := range uint64(3) {
+		memory.Append(journal.Row{Ref: alert.Ref{Epoch: "e", Seq: seq + 1}})
+	}
+	var said coverage
+	l := newReceipted(memory.Lane(), &said, Timing{}.withDefaults())
+	rows, err := l.Read(t.Context(), 128)
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("read %d rows, %v", len(rows), err)
+	}
+	if err := l.Park(t.Context(), rows[0], "refused"); err != nil {
+		t.Fatal(err)
+	}
+	l.Advance(rows[2])
+	said.add(event.Receipt{Epoch: "e", Above: []uint64{2, 3}})
+	l.heard()
+	if n, wrong := memory.Passed(), memory.Wrong(); n != 3 || len(wrong) > 0 {
+		t.Errorf("%d rows were passed, want 3; %v", n, wrong)
+	}
+}
+
 // TestAnEventThatIsNeverStoredMakesNoStorm plays half a day with a dispatch
 // that speaks every second and never has the first event.
 func TestAnEventThatIsNeverStoredMakesNoStorm(t *testing.T) {

@@ -17,7 +17,7 @@ func byReceipt(o *Options) {
 	o.Receipts, o.Trust = true, func(event.Receipt) bool { return true }
 	o.Recorder = nil // its own events would come at moments that the test does not choose
 	o.Timing.Hole, o.Timing.Silence = 200*time.Millisecond, 300*time.Millisecond
-	o.Timing.Again = 400 * time.Millisecond
+	o.Timing.Again = 5 * time.Second
 }
 
 // handed returns how many rows the broker has taken without a receipt.
