@@ -42,6 +42,8 @@ type Gate struct {
 	state   state
 	budget  bucket
 	copies  []seen
+	// unwritten says that the last try to write the file failed.
+	unwritten bool
 }
 
 // Command is an accepted command.
