@@ -40,6 +40,7 @@ type receipted struct {
 	moved time.Time     // when a receipt last passed a row
 	since time.Time     // since when the broker has rows and no receipt passed one; zero for not
 	tries int           // repetitions for the first row
+	lacks alert.Ref     // the first row, where there are any
 	wait  time.Duration // between the last repetition and the next
 	next  time.Time     // the earliest repetition
 	tight time.Time     // when squeeze was last tried
@@ -263,27 +264,25 @@ func (l *receipted) heard() {
 	l.asked = true
 	close(l.again)
 	l.tries++
+	l.lacks = l.rows[l.first].row.Ref
 	l.wait = min(max(2*l.wait, l.hole), l.longest)
 	l.next = now.Add(l.wait)
 }
 
 // plight is what a person may want to know about a lane.
 type plight struct {
-	first alert.Ref     // the first row without a receipt
-	quiet time.Duration // how long no receipt has passed it
+	quiet time.Duration // how long no receipt has passed the first row
 	tries int           // how often it was sent again because of receipts
+	lacks alert.Ref     // its name, where it was
 	full  bool
 }
 
 func (l *receipted) plight() plight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := plight{tries: l.tries, full: l.free() < roomStep}
+	p := plight{tries: l.tries, lacks: l.lacks, full: l.free() < roomStep}
 	if !l.since.IsZero() {
 		p.quiet = time.Since(l.since)
-	}
-	if l.first < len(l.rows) {
-		p.first = l.rows[l.first].row.Ref
 	}
 	return p
 }

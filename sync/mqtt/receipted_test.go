@@ -106,7 +106,7 @@ func TestAHoleIsFilledWithoutANewSession(t *testing.T) {
 }
 
 func TestAnEventThatDispatchNeverStoresIsNamedAndHoldsUpNobody(t *testing.T) {
-	s := newScene(t, brokertest.Options{}, byReceipt)
+	s := newScene(t, brokertest.Options{}, func(o *Options) { byReceipt(o); o.Timing.Again = 10 * time.Second })
 	s.d.misses = func(e event.Event) bool { return e.Ref.Seq == 100 }
 	s.d.join()
 	s.d.speak()

@@ -75,8 +75,8 @@ func (w *witness) review() {
 		case l.tries >= maxTries && lacks == "":
 			lacks = fmt.Sprintf(
 				"dispatch gives receipts, but none for event %s-%d, which goes out again and again; in the %s lane %s; look in dispatch's log for this event",
-				l.first.Epoch, l.first.Seq, l.name, rest)
-			w.tell(l.first)
+				l.lacks.Epoch, l.lacks.Seq, l.name, rest)
+			w.tell(l.lacks)
 		case l.quiet >= w.silence && silent == "":
 			silent = fmt.Sprintf(
 				"the broker takes events, but dispatch does not confirm that it has them; in the %s lane %s; nothing is lost. Check that dispatch runs, that it reads from this broker, and that the broker lets it write receipts. If what reads the events gives no receipts, set receipts = false in [mqtt]",
