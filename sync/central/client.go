@@ -61,17 +61,9 @@ func New(o Options) (*Client, error) {
 		receipts: link.NewReceipts(), alarms: &watched{Source: o.Alarm.Source}, refresh: make(chan struct{}, 1),
 		parking: rate.NewLimiter(rate.Every(time.Minute), parkAtOnce),
 	}
-	c.ledger = link.NewLedger(Name, recorder(o.Recorder), o.Now, c.t.Settle)
+	c.ledger = link.NewLedger(Name, o.Recorder, o.Now, c.t.Settle)
 	c.report = newReporter(o.Health, o.Log.With("service", target.host), c.ledger)
 	return c, nil
-}
-
-// recorder keeps a missing part missing: an interface around it would not be nil.
-func recorder(r Recorder) link.Recorder {
-	if r == nil {
-		return nil
-	}
-	return r
 }
 
 // Run delivers until ctx ends; then it says goodbye to the service and returns
@@ -87,7 +79,7 @@ func (c *Client) Run(ctx context.Context) error {
 	side, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { c.ledger.Run(side) })
-	wg.Go(func() { c.receipts.Run(side, c.o.Received) })
+	wg.Go(func() { c.receipts.Run(side, c.tell) })
 	err := runner.Run(ctx)
 	stop()
 	wg.Wait()
@@ -117,6 +109,12 @@ func (c *Client) hear(r event.Receipt) bool {
 	}
 	c.receipts.Add(r)
 	return true
+}
+
+func (c *Client) tell(r event.Receipt) {
+	if c.o.Received != nil {
+		c.o.Received(r.Epoch, r.Through, r.Above)
+	}
 }
 
 // Open implements cursor.Link: it waits for as long as the service asked for,

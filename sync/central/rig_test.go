@@ -200,7 +200,7 @@ func (g *gateway) quiet() {
 func (g *gateway) parked() int {
 	n := 0
 	for _, c := range g.j.Stats().Cursors {
-		n += int(c.Parked)
+		n += c.Parked
 	}
 	return n
 }

@@ -7,8 +7,13 @@ import (
 	"nabat/sync/event"
 )
 
-// maxEpochs bounds how many epochs may wait to be told.
-const maxEpochs = 16
+const (
+	// maxWaiting bounds how many receipts may wait to be told.
+	maxWaiting = 64
+	// maxJoined is how many single events two receipts may name together and be
+	// made one: more would not fit, and something that was said would be lost.
+	maxJoined = 512
+)
 
 // Receipts joins what dispatch says until somebody has time to hear it, so that
 // who brings a receipt never blocks and a flood of them costs no memory.
@@ -16,7 +21,7 @@ type Receipts struct {
 	news chan struct{}
 
 	mu      sync.Mutex
-	waiting map[string]event.Receipt // guarded by mu; by epoch
+	waiting []event.Receipt // guarded by mu
 }
 
 // NewReceipts returns a Receipts in which nothing waits.
@@ -26,24 +31,27 @@ func NewReceipts() *Receipts { return &Receipts{news: make(chan struct{}, 1)} }
 func (r *Receipts) Add(one event.Receipt) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, ok := r.waiting[one.Epoch]
-	switch {
-	case ok:
-		one = old.Merge(one)
-	case len(r.waiting) >= maxEpochs:
-		return
-	case r.waiting == nil:
-		r.waiting = make(map[string]event.Receipt)
+	i := len(r.waiting) - 1
+	for i >= 0 && r.waiting[i].Epoch != one.Epoch {
+		i--
 	}
-	r.waiting[one.Epoch] = one
+	full := len(r.waiting) >= maxWaiting
+	switch {
+	case i >= 0 && (full || len(r.waiting[i].Above)+len(one.Above) <= maxJoined):
+		r.waiting[i] = r.waiting[i].Merge(one)
+	case full:
+		return
+	default:
+		r.waiting = append(r.waiting, one)
+	}
 	select {
 	case r.news <- struct{}{}:
 	default:
 	}
 }
 
-// Run tells receipts until ctx ends. tell may be nil.
-func (r *Receipts) Run(ctx context.Context, tell func(epoch string, through uint64, above []uint64)) {
+// Run tells receipts until ctx ends, each in the order in which it came.
+func (r *Receipts) Run(ctx context.Context, tell func(event.Receipt)) {
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,10 +62,8 @@ func (r *Receipts) Run(ctx context.Context, tell func(epoch string, through uint
 		all := r.waiting
 		r.waiting = nil
 		r.mu.Unlock()
-		for epoch, one := range all {
-			if tell != nil {
-				tell(epoch, one.Through, one.Above)
-			}
+		for _, one := range all {
+			tell(one)
 		}
 	}
 }

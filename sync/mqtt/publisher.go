@@ -13,6 +13,7 @@ import (
 	"nabat/gateway/alert"
 	"nabat/sync/cursor"
 	"nabat/sync/event"
+	"nabat/sync/link"
 )
 
 // Publisher delivers one gateway's journal to one broker. It is an optional
@@ -25,7 +26,7 @@ type Publisher struct {
 	source string
 
 	report   *reporter
-	ledger   *ledger
+	ledger   *link.Ledger
 	receipts receipts
 	witness  *witness // nil where the broker's word is enough
 	commands *commands
@@ -65,7 +66,7 @@ func New(o Options) (*Publisher, error) {
 	}
 	p.receipts.news = make(chan struct{}, 1)
 	p.refresh = make(chan struct{}, 1)
-	p.ledger = newLedger(o.Recorder, o.Now, p.t.Settle)
+	p.ledger = link.NewLedger("mqtt", o.Recorder, o.Now, p.t.Settle)
 	log := o.Log.With("broker", target.host)
 	p.report = newReporter(o.Health, log, p.ledger)
 	p.commands = newCommands(log)
@@ -109,7 +110,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	})
 	side, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { p.ledger.run(side) })
+	wg.Go(func() { p.ledger.Run(side) })
 	wg.Go(func() { p.receipts.run(side, p.hear) })
 	wg.Go(func() { p.commands.run(side, p.o.Command) })
 	err := runner.Run(ctx)

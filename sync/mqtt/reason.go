@@ -12,10 +12,8 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"nabat/sync/cursor"
+	"nabat/sync/link"
 )
-
-// errDates: a certificate is not valid by our clock. The clock may be wrong.
-var errDates = errors.New("renew the certificate, or set the clock")
 
 // errStolen: the broker hangs up on every session soon after it began.
 var errStolen = errors.New("the broker ends every connection soon after it began; another device probably uses the same client id (a cloned SD card?), or the broker refuses what we send")
@@ -44,10 +42,10 @@ func diagnose(err error, now time.Time) (trouble, string) {
 		return troubleNone, ""
 	case errors.Is(err, errStolen):
 		return troubleStolen, errStolen.Error()
-	case errors.Is(err, errDates):
+	case errors.Is(err, link.ErrDates):
 		return troubleDates, err.Error()
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return troubleDates, fmt.Sprintf("the broker's certificate %s: %v", wrongDates(invalid.Cert, now), errDates)
+		return troubleDates, fmt.Sprintf("the broker's certificate %s: %v", link.WrongDates(invalid.Cert, now), link.ErrDates)
 	case errors.As(err, &authority):
 		return troubleTrust, "the broker's certificate is not signed by a trusted authority; check the CA file"
 	case errors.As(err, &host):
@@ -65,7 +63,7 @@ func diagnose(err error, now time.Time) (trouble, string) {
 		return troubleRefused, "the broker does not speak MQTT 3.1.1"
 	case errors.Is(err, packets.ErrorRefusedServerUnavailable):
 		return troubleDown, "the broker says that it is not available"
-	case errors.Is(err, errFiles):
+	case errors.Is(err, link.ErrFile):
 		return troubleDown, err.Error()
 	case errors.As(err, &op) && op.Op == "dial":
 		return troubleDown, fmt.Sprintf("cannot reach the broker (%v); check network and broker", op.Err)
@@ -83,20 +81,6 @@ func slow(t trouble, err error) error {
 		return err
 	}
 	return err
-}
-
-// wrongDates says in words why a certificate is not valid at a time, or "".
-func wrongDates(c *x509.Certificate, now time.Time) string {
-	switch {
-	case c == nil:
-		return ""
-	case now.Before(c.NotBefore):
-		return fmt.Sprintf("is not valid before %s and this clock says %s; the clock is probably wrong",
-			c.NotBefore.UTC().Format(time.DateTime), now.UTC().Format(time.DateTime))
-	case now.After(c.NotAfter):
-		return fmt.Sprintf("expired at %s", c.NotAfter.UTC().Format(time.DateTime))
-	}
-	return ""
 }
 
 // hungUp reports whether the other end closed the connection, in contrast to

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"nabat/gateway/health"
+	"nabat/sync/link"
 )
 
 // Conditions of the link.
@@ -28,7 +29,7 @@ const (
 type reporter struct {
 	health *health.Registry
 	log    *slog.Logger
-	ledger *ledger
+	ledger *link.Ledger
 
 	mu         sync.Mutex // guards the fields below
 	last       trouble
@@ -37,7 +38,7 @@ type reporter struct {
 	suppressed int
 }
 
-func newReporter(h *health.Registry, log *slog.Logger, l *ledger) *reporter {
+func newReporter(h *health.Registry, log *slog.Logger, l *link.Ledger) *reporter {
 	return &reporter{health: h, log: log, ledger: l, limit: rate.NewLimiter(rate.Every(5*time.Minute), 10)}
 }
 
@@ -49,7 +50,7 @@ func (r *reporter) up() {
 	r.health.Clear(conditionDown)
 	r.health.Clear(conditionRefused)
 	r.health.Clear(conditionCertificate)
-	r.ledger.set(true, "")
+	r.ledger.Set(true, "")
 	r.note(troubleNone, "")
 }
 
@@ -75,7 +76,7 @@ func (r *reporter) down(err error) trouble {
 	r.health.Set(conditionDown, detail)
 	r.health.Clear(conditionReceipts)
 	r.health.Clear(conditionCommands)
-	r.ledger.set(false, detail)
+	r.ledger.Set(false, detail)
 	r.note(t, detail)
 	return t
 }

@@ -2,25 +2,22 @@ package mqtt
 
 import (
 	"bytes"
-	"context"
 	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
-	"nabat/gateway/alert"
 	"nabat/gateway/health"
 	"nabat/gateway/journal"
 	"nabat/sync/cursor"
 	"nabat/sync/cursor/cursortest"
+	"nabat/sync/link"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -72,7 +69,7 @@ func TestWeeksOfRetriesDoNotFloodTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		h := new(health.Registry)
-		r := newReporter(h, slog.New(slog.NewTextHandler(&out, nil)), newLedger(nil, nil, time.Second))
+		r := newReporter(h, slog.New(slog.NewTextHandler(&out, nil)), link.NewLedger("mqtt", nil, nil, time.Second))
 		// A week of the same trouble, whatever the error's text.
 		for i := range 10080 {
 			r.down(errors.Join(io.EOF, errors.New(strings.Repeat("x", i%7))))
@@ -100,67 +97,6 @@ func tick(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	<-timer.C
-}
-
-type memoryRecorder struct {
-	mu     sync.Mutex
-	events []alert.Event
-}
-
-func (m *memoryRecorder) Append(e alert.Event, _ func(alert.Ref, error)) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.events = append(m.events, e)
-}
-
-func (m *memoryRecorder) list() []alert.Event {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return slices.Clone(m.events)
-}
-
-func TestAFlappingLinkDoesNotFillTheJournal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		rec := new(memoryRecorder)
-		l := newLedger(rec, func() alert.Stamp { return alert.Stamp{Wall: time.Now()} }, 10*time.Second)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); l.run(ctx) }()
-		l.set(true, "")
-		tick(time.Minute)
-		l.set(false, "cannot reach the broker")
-		tick(time.Minute)
-		got := rec.list()
-		if len(got) != 2 || got[0].Type != alert.LinkUp || got[1].Type != alert.LinkDown || got[1].Detail != "cannot reach the broker" {
-			t.Fatalf("got %+v", got)
-		}
-		for range 4320 { // six hours, faster than it settles
-			l.set(true, "")
-			tick(2 * time.Second)
-			l.set(false, "x")
-			tick(3 * time.Second)
-		}
-		tick(time.Minute)
-		if n := len(rec.list()); n != 2 {
-			t.Errorf("%d events for what never lasted", n-2)
-		}
-		for range 1440 { // a day, each state lasting long enough
-			l.set(true, "")
-			tick(30 * time.Second)
-			l.set(false, "x")
-			tick(30 * time.Second)
-		}
-		if n := len(rec.list()); n > 2+6+145 {
-			t.Errorf("%d events for a day of flapping", n)
-		}
-		l.set(true, "")
-		tick(time.Hour)
-		if last := rec.list()[len(rec.list())-1]; last.Type != alert.LinkUp || last.Count < 2 {
-			t.Errorf("the last event is %+v, want up with the number of changes", last)
-		}
-		cancel()
-		<-done
-	})
 }
 
 func TestDiagnose(t *testing.T) {

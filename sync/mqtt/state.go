@@ -5,7 +5,5 @@ import "time"
 // State reports whether the link is up and since when it is so; since is zero
 // before the first attempt. It may be called from any goroutine.
 func (p *Publisher) State() (up bool, since time.Time) {
-	p.ledger.mu.Lock()
-	defer p.ledger.mu.Unlock()
-	return p.ledger.state == linkUp, p.ledger.since
+	return p.ledger.State()
 }
