@@ -43,7 +43,9 @@ escalation = [ { after = "0s", to = "head" }, { after = "2s", to = "guard" }, { 
 	// The kill may hit the moment between a hand-over and its answer: then a
 	// summary tells of the doubt, which is right and not counted here.
 	came := func() []modemtest.Message {
-		return slices.DeleteFunc(modem.Messages(), func(m modemtest.Message) bool { return strings.HasPrefix(m.Text, "School: ") || strings.HasPrefix(m.Text, "Мектеп: ") })
+		return slices.DeleteFunc(modem.Messages(), func(m modemtest.Message) bool {
+			return strings.HasPrefix(m.Text, "School: ") || strings.HasPrefix(m.Text, "Мектеп: ")
+		})
 	}
 	messages := func(n int) func(control.Status) bool {
 		return func(control.Status) bool { return len(came()) >= n }

@@ -60,6 +60,30 @@ func TestNoAnswerAfterTheHandOver(t *testing.T) {
 	}
 }
 
+// Parts of two messages must never be put together by a telephone.
+func TestPartsOfTwoMessagesHaveTwoMarks(t *testing.T) {
+	r := newRig(t)
+	marks := make(map[int]int)
+	r.modem.Set(func(s *modemtest.Settings) {
+		s.Submit = func(p modemtest.Part) modemtest.Reply {
+			if p.Of < 2 {
+				t.Errorf("a message of %d parts", p.Of)
+			}
+			marks[p.Ref]++
+			return modemtest.Reply{}
+		}
+	})
+	r.start()
+	r.happen(alert.Raised, "a", 1)
+	r.happen(alert.Escalated, "a", 1, to("head"))
+	r.happen(alert.Escalated, "a", 1, to("head"))
+	r.until("four messages", func() bool { return len(r.modem.Messages()) == 4 })
+	r.end()
+	if len(marks) != 4 {
+		t.Errorf("marks and parts %v", marks)
+	}
+}
+
 func TestNoiseAroundTheAnswer(t *testing.T) {
 	r := newRig(t)
 	r.modem.Set(once(modemtest.Reply{Garbage: true}))

@@ -3,159 +3,90 @@ package sms
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.bug.st/serial"
+	"golang.org/x/sys/unix"
 )
 
 // ctrlZ ends a message on the line: from then on the modem has it.
 const ctrlZ = 0x1a
 
-// lookAgain is how often a read looks whether the port was closed.
-const lookAgain = 200 * time.Millisecond
-
-var (
-	errPortClosed = errors.New("the modem's line is closed")
-	errPortStuck  = errors.New("the modem takes no bytes")
-)
-
-// port is a serial line whose reads, writes and end are bounded. The library's
-// own port would let a write hang for ever, and would write into whatever file
-// got the number of its closed descriptor. All methods may be called from any
-// goroutine.
+// port is a serial line whose writes and end are bounded. The library sets the
+// line up and clears it; bytes go over a descriptor of our own, because the
+// library's writes hang for ever on a modem that takes none, and would go into
+// whatever file got the number of its closed descriptor. All methods may be
+// called from any goroutine.
 type port struct {
-	line    serial.Port
+	file    *os.File
 	timeout time.Duration // of one write
+	handed  atomic.Bool
 
-	mu     sync.Mutex // guards the fields below
-	closed bool
-	handed bool
-	users  sync.WaitGroup // reads and writes under way; Add only under mu
-	ended  chan struct{}  // closed by Close
+	mu   sync.Mutex // guards line, which is nil when closed
+	line serial.Port
 }
 
 func openPort(device string, baud int, timeout time.Duration) (*port, error) {
+	// First ours: the library's keeps others out.
+	file, err := os.OpenFile(device, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open modem: %w", err)
+	}
 	line, err := serial.Open(device, &serial.Mode{BaudRate: baud})
 	if err != nil {
-		return nil, fmt.Errorf("open modem %s: %w", device, err)
+		return nil, errors.Join(fmt.Errorf("set up modem %s: %w", device, err), file.Close())
 	}
-	if err := line.SetReadTimeout(lookAgain); err != nil {
-		return nil, errors.Join(fmt.Errorf("set up modem %s: %w", device, err), line.Close())
-	}
-	return &port{line: line, timeout: timeout, ended: make(chan struct{})}, nil
+	return &port{file: file, line: line, timeout: timeout}, nil
 }
 
-// use reports whether the port is open, and holds its descriptor until done.
-func (p *port) use() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
-	}
-	p.users.Add(1)
-	return true
-}
+// Read implements io.Reader.
+func (p *port) Read(b []byte) (int, error) { return p.file.Read(b) }
 
-// Read implements io.Reader. It returns when there are bytes, or an error when
-// the port is closed or the modem is gone.
-func (p *port) Read(b []byte) (int, error) {
-	for {
-		if !p.use() {
-			return 0, errPortClosed
-		}
-		n, err := p.line.Read(b)
-		p.users.Done()
-		if err != nil {
-			return n, fmt.Errorf("read from the modem: %w", err)
-		}
-		if n > 0 {
-			return n, nil
-		}
-	}
-}
-
-// Write implements io.Writer. A modem that takes no bytes loses what waits for
-// it, and the port is of no use any more.
+// Write implements io.Writer. After an error the line is of no use any more:
+// nobody knows what the modem has understood.
 func (p *port) Write(b []byte) (int, error) {
-	if !p.use() {
-		return 0, errPortClosed
+	if len(b) > 0 && b[len(b)-1] == ctrlZ {
+		p.handed.Store(true)
 	}
-	defer p.users.Done()
-	p.mu.Lock()
-	p.handed = p.handed || len(b) > 0 && b[len(b)-1] == ctrlZ
-	p.mu.Unlock()
-	type result struct {
-		n   int
-		err error
+	if err := p.file.SetWriteDeadline(time.Now().Add(p.timeout)); err != nil {
+		return 0, err
 	}
-	done := make(chan result, 1)
-	go func() {
-		n, err := p.line.Write(b)
-		done <- result{n, err}
-	}()
-	timer := time.NewTimer(p.timeout)
-	defer timer.Stop()
-	select {
-	case r := <-done:
-		return r.n, r.err
-	case <-timer.C:
-	case <-p.ended:
-	}
-	// What waits is thrown away, which lets the write come to its end.
-	for {
-		err := p.line.ResetOutputBuffer()
-		timer.Reset(lookAgain)
-		select {
-		case <-done:
-			return 0, errPortStuck
-		case <-timer.C:
-			if err != nil {
-				<-done // the line is gone, and every write to it fails at once
-				return 0, errPortStuck
-			}
-		}
-	}
+	return p.file.Write(b)
 }
 
-// begin forgets earlier messages; gave reports whether one was handed over whole
+// begin forgets earlier messages; gave reports whether one was handed over
 // since then, or at least might have been.
-func (p *port) begin() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.handed = false
-}
-
-func (p *port) gave() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.handed
-}
+func (p *port) begin()     { p.handed.Store(false) }
+func (p *port) gave() bool { return p.handed.Load() }
 
 // forget throws away what the modem said before it was asked.
 func (p *port) forget() error {
-	if !p.use() {
-		return errPortClosed
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.line == nil {
+		return os.ErrClosed
 	}
-	defer p.users.Done()
 	if err := p.line.ResetInputBuffer(); err != nil {
 		return fmt.Errorf("clear the modem's line: %w", err)
 	}
 	return nil
 }
 
-// Close ends reads and writes, waits for them and closes the line.
+// Close ends reads and writes and closes the line.
 func (p *port) Close() error {
 	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
+	defer p.mu.Unlock()
+	if p.line == nil {
 		return nil
 	}
-	p.closed = true
-	close(p.ended)
-	p.mu.Unlock()
-	p.users.Wait()
-	if err := p.line.Close(); err != nil {
+	// What waits is thrown away, or the kernel would wait for the modem to take it.
+	_ = p.line.ResetOutputBuffer() // a line that is gone has nothing left
+	err := errors.Join(p.file.Close(), p.line.Close())
+	p.line = nil
+	if err != nil {
 		return fmt.Errorf("close the modem's line: %w", err)
 	}
 	return nil
