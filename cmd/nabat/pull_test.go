@@ -274,7 +274,7 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 		"no key":            {text[:strings.Index(string(text), "[[command_key]]")], "", command.ConfigBad, "command_key"},
 		"no central link":   {swap("[central]", "[central]\nenabled = false"), "", command.ConfigBad, "central"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		ok := t.Run(name, func(t *testing.T) {
 			if tt.digest == "" {
 				tt.digest = digest(tt.text)
 			}
@@ -299,6 +299,9 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 				t.Error("it was kept")
 			}
 		})
+		if !ok {
+			return // the gateway may have ended to start anew
+		}
 	}
 	a.t = t
 	c.press("a")
