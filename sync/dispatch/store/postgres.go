@@ -1,3 +1,5 @@
+//go:build !sqliteonly
+
 package store
 
 import (
@@ -100,7 +102,7 @@ func (p *postgres) read() *sql.DB { return p.db }
 
 func (p *postgres) dialect() dialect {
 	return dialect{mark: "$", lock: " FOR UPDATE", skip: " FOR UPDATE SKIP LOCKED",
-		one:  "SELECT pg_advisory_xact_lock(" + strconv.Itoa(auditLock) + ")",
+		one:  "SELECT pg_advisory_xact_lock(" + strconv.FormatInt(auditLock, 10) + ")",
 		lazy: "SET LOCAL synchronous_commit = off",
 		size: "SELECT pg_database_size(current_database())"}
 }

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -131,7 +132,7 @@ func checkStanding(t *rapid.T, s *Store, g Gateway, want alert.State) {
 		}
 	}
 	open := want.Open()
-	byID := func(a, b alert.Alert) int { return len(a.ID)*100 - len(b.ID)*100 + slices.Compare([]byte(a.ID), []byte(b.ID)) }
+	byID := func(a, b alert.Alert) int { return strings.Compare(a.ID, b.ID) }
 	slices.SortFunc(got, byID)
 	slices.SortFunc(open, byID)
 	if len(got)+len(open) > 0 && !reflect.DeepEqual(got, open) {

@@ -84,14 +84,6 @@ func (s set) above(n int) []uint64 {
 	return list
 }
 
-// holes returns how many ranges lie above the mark.
-func (s set) holes() int {
-	if s.through() > 0 {
-		return len(s) - 1
-	}
-	return len(s)
-}
-
 func (s set) String() string {
 	b := make([]byte, 0, 24*len(s))
 	for i, r := range s {
