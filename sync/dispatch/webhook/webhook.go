@@ -55,7 +55,7 @@ var ErrOptions = errors.New("unusable webhook")
 // Outbox is what waits for receivers; *store.Store is one.
 type Outbox interface {
 	Claim(ctx context.Context, webhook string, lease time.Duration, limit int) ([]store.Outgoing, error)
-	Done(ctx context.Context, ids []int64) error
+	Done(ctx context.Context, ids ...int64) error
 	Failed(ctx context.Context, id int64, reason string, again time.Time) error
 	Changed(t store.Topic) <-chan struct{}
 }
@@ -192,7 +192,7 @@ func (w *Webhook) deliver(ctx context.Context, out store.Outgoing) bool {
 	}
 	if err == nil {
 		w.sent.Add(1)
-		if err := w.o.Outbox.Done(ctx, []int64{out.ID}); err != nil {
+		if err := w.o.Outbox.Done(ctx, out.ID); err != nil {
 			w.o.Log.Warn("a webhook was called, but that could not be noted; it will be called again", "webhook", w.o.Name, "error", err)
 			return false
 		}
