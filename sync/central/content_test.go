@@ -216,8 +216,9 @@ func TestASlowLineGetsSmallRequests(t *testing.T) {
 
 type lateError struct{}
 
-func (lateError) Error() string { return "late" }
-func (lateError) Timeout() bool { return true }
+func (lateError) Error() string   { return "late" }
+func (lateError) Timeout() bool   { return true }
+func (lateError) Temporary() bool { return true }
 
 func TestOversizeNeverLeaves(t *testing.T) {
 	c, err := New(Options{

@@ -95,14 +95,15 @@ func TestAnswersThatNeverComeBack(t *testing.T) {
 			s := newService(t, brokertest.Day())
 			n := newNetwork(t, s)
 			g := newGateway(t, s, n.address(), func(o *Options) {
-				o.Timing.Request, o.Timing.Dial = time.Second, time.Second
+				// Nothing else may notice: neither the dialer nor the runner.
+				o.Timing.Request, o.Timing.Dial, o.Timing.Busy = time.Second, time.Minute, time.Minute
 			})
 			c := g.start()
 			until(t, "the link is up", func() bool { up, _ := c.State(); return up })
 			n.spoil("timeout", direction, `"timeout":0`)
 			g.feed(alert.PointFault, 300)
 			g.feed(alert.Raised, 3)
-			g.complains(conditionDown)
+			g.complains(conditionDown, "does not answer")
 			g.mu.Lock()
 			if len(g.sent) > 0 {
 				t.Error("an alarm counts as sent")

@@ -1,6 +1,7 @@
 package central
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -51,7 +52,6 @@ func classify(err error) (trouble, string) {
 	var record tls.RecordHeaderError
 	var dns *net.DNSError
 	var op *net.OpError
-	var late net.Error
 	switch {
 	case err == nil:
 		return troubleNone, ""
@@ -80,7 +80,7 @@ func classify(err error) (trouble, string) {
 		return troubleDown, fmt.Sprintf("the service's name %s is not found; check network, name server and url", dns.Name)
 	case errors.As(err, &op) && op.Op == "dial":
 		return troubleDown, fmt.Sprintf("cannot reach the service (%v); check network and service", op.Err)
-	case errors.As(err, &late) && late.Timeout():
+	case timedOut(err):
 		return troubleDown, "the service does not answer; check network and service"
 	}
 	return troubleDown, fmt.Sprintf("connection to the service lost or not made: %v", err)
@@ -95,6 +95,12 @@ func slow(t trouble, err error) error {
 		return err
 	}
 	return err
+}
+
+// timedOut reports whether something took longer than it may.
+func timedOut(err error) bool {
+	var late net.Error
+	return errors.Is(err, context.DeadlineExceeded) || (errors.As(err, &late) && late.Timeout())
 }
 
 // hungUp reports whether the other end closed the connection, in contrast to a

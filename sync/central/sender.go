@@ -3,7 +3,6 @@ package central
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -319,8 +318,7 @@ func (z *sizer) limits() (rows, size int) {
 
 // failed makes requests smaller when one did not arrive in time.
 func (z *sizer) failed(err error) {
-	var late interface{ Timeout() bool }
-	if !errors.As(err, &late) || !late.Timeout() || errors.Is(err, context.Canceled) {
+	if !timedOut(err) {
 		return
 	}
 	rows, _ := z.limits()

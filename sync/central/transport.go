@@ -156,11 +156,7 @@ func again(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	if err == nil {
 		return resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable, nil
 	}
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return false, nil
-	}
-	return hungUp(err), nil
+	return !timedOut(err) && hungUp(err), nil
 }
 
 // do sends one request and reads the whole answer.
@@ -191,6 +187,10 @@ func (k *caller) do(ctx context.Context, client *retryablehttp.Client, c call) (
 	if err != nil {
 		// No connection is kept that may be dead.
 		k.transport.CloseIdleConnections()
+		var named *url.Error
+		if errors.As(err, &named) {
+			err = named.Err // without the address, which a person knows
+		}
 		if ours := k.ours.Load(); ours != nil {
 			err = fmt.Errorf("%w (%w)", *ours, err)
 		}
