@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"time"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/journal"
@@ -129,7 +128,7 @@ func (d *Deliverer) wanted(e alert.Event) bool {
 // does not tell of last month. While it reads its first rows, a moment that
 // cannot be compared counts as long ago.
 func (d *Deliverer) before(at alert.Stamp) bool {
-	if at.Boot != d.born.Boot && !(at.Synced && d.born.Synced) {
+	if at.Boot != d.born.Boot && (!at.Synced || !d.born.Synced) {
 		return true
 	}
 	return d.born.Since(at) > d.o.Stale
@@ -184,6 +183,3 @@ func (d *Deliverer) nudge() {
 	default:
 	}
 }
-
-// hour is the span of the limit on one recipient's messages.
-const hour = time.Hour

@@ -95,7 +95,7 @@ func (d *Deliverer) full(ctx context.Context, st *store, recipient string, now a
 	if err != nil || len(handed) < d.o.PerHour {
 		return false, err
 	}
-	return now.Since(handed[len(handed)-1]) < hour, nil
+	return now.Since(handed[len(handed)-1]) < time.Hour, nil
 }
 
 // summaries queues the summaries that are owed, and reports whether there were any.
