@@ -142,23 +142,55 @@ func (s *Store) alertsWhere(ctx context.Context, where string, args ...any) ([]s
 	}, alertColumns+where, args...); err != nil {
 		return nil, err
 	}
-	clocks := make(map[bootID]*anchorRow)
+	clocks, err := s.clocks(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	teams, err := s.teamsOf(ctx, list)
+	if err != nil {
+		return nil, err
+	}
 	for i := range list {
 		a := &list[i]
-		clock, err := s.clock(ctx, clocks, a.gateway, a.First.At.Boot)
-		if err != nil {
-			return nil, err
-		}
-		a.Pressed = clock.moment(a.First.At)
-		if clock, err = s.clock(ctx, clocks, a.gateway, a.Last.At.Boot); err != nil {
-			return nil, err
-		}
-		a.Late = late(a.lastStored, clock.moment(a.Last.At))
-		if a.Teams, err = s.teamsOf(ctx, a.gateway, a.ID); err != nil {
-			return nil, err
-		}
+		a.Pressed = clocks[bootID{a.gateway, plain(a.First.At.Boot, maxName)}].moment(a.First.At)
+		a.Late = late(a.lastStored, clocks[bootID{a.gateway, plain(a.Last.At.Boot, maxName)}].moment(a.Last.At))
+		a.Teams = teams[answerID{a.gateway, a.ID}]
 	}
 	return list, nil
+}
+
+// inChunks calls f with the placeholders and arguments of an IN list for some
+// of the values at a time, until all have had their turn.
+func inChunks(values []string, f func(in string, args []any) error) error {
+	slices.Sort(values)
+	for part := range slices.Chunk(slices.Compact(values), pageRows) {
+		marks, args := make([]string, len(part)), make([]any, len(part))
+		for i, v := range part {
+			marks[i], args[i] = "$"+strconv.Itoa(i+1), v
+		}
+		if err := f("("+strings.Join(marks, ", ")+")", args); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clocks returns what is known about the boots in which alerts were pressed.
+func (s *Store) clocks(ctx context.Context, list []storedAlert) (map[bootID]*anchorRow, error) {
+	var boots []string
+	for _, a := range list {
+		boots = append(boots, plain(a.First.At.Boot, maxName), plain(a.Last.At.Boot, maxName))
+	}
+	out := make(map[bootID]*anchorRow)
+	return out, inChunks(boots, func(in string, args []any) error {
+		return s.db().each(ctx, func(scan func(...any) error) error {
+			var id bootID
+			row := &anchorRow{known: true}
+			err := scan(&id.gateway, &id.boot, &row.mono, &row.shift, &row.estimate)
+			out[id] = row
+			return err
+		}, "SELECT gateway, boot, mono, shift, estimate FROM anchor WHERE boot IN "+in, args...)
+	})
 }
 
 // clock returns what is known about a boot's clock, remembered in clocks.
@@ -177,21 +209,25 @@ func (s *Store) clock(ctx context.Context, clocks map[bootID]*anchorRow, gateway
 	return row, nil
 }
 
-func (s *Store) teamsOf(ctx context.Context, gateway int64, alertID string) ([]Assignment, error) {
-	var list []Assignment
-	err := s.db().each(ctx, func(scan func(...any) error) error {
-		var a Assignment
-		var at, eta, arrived int64
-		err := scan(&a.Team.ID, &a.Team.Name, &a.Team.Phone, &a.Team.Retired, &a.By, &at, &eta, &arrived)
-		a.At, a.ETA, a.Arrived = fromMicros(at), fromMicros(eta), fromMicros(arrived)
-		list = append(list, a)
-		return err
-	}, `SELECT t.id, t.name, t.phone, t.retired, a.issuer, a.at, a.eta, a.arrived FROM assignment a JOIN team t ON t.id = a.team
-		WHERE a.gateway = $1 AND a.alert = $2 ORDER BY a.at DESC, t.id`, gateway, alertID)
-	if err != nil {
-		return nil, fmt.Errorf("teams of alert %s: %w", alertID, err)
+// teamsOf returns the teams of alerts, the latest of each first.
+func (s *Store) teamsOf(ctx context.Context, list []storedAlert) (map[answerID][]Assignment, error) {
+	var ids []string
+	for _, a := range list {
+		ids = append(ids, a.ID)
 	}
-	return list, nil
+	out := make(map[answerID][]Assignment)
+	return out, inChunks(ids, func(in string, args []any) error {
+		return s.db().each(ctx, func(scan func(...any) error) error {
+			var id answerID
+			var a Assignment
+			var at, eta, arrived int64
+			err := scan(&id.gateway, &id.id, &a.Team.ID, &a.Team.Name, &a.Team.Phone, &a.Team.Retired, &a.By, &at, &eta, &arrived)
+			a.At, a.ETA, a.Arrived = fromMicros(at), fromMicros(eta), fromMicros(arrived)
+			out[id] = append(out[id], a)
+			return err
+		}, `SELECT a.gateway, a.alert, t.id, t.name, t.phone, t.retired, a.issuer, a.at, a.eta, a.arrived FROM assignment a JOIN team t ON t.id = a.team
+			WHERE a.alert IN `+in+" ORDER BY a.at DESC, t.id", args...)
+	})
 }
 
 // OpenAlerts returns the alerts of all gateways that nobody has cleared:

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"nabat/gateway/alert"
@@ -82,10 +85,9 @@ func (s *Store) Ingest(ctx context.Context, list []Arrival) (Result, error) {
 			early = append(early, Refusal{a.Gateway, a.Event.ID(), "the sequence is out of bounds", false})
 			continue
 		}
-		it := item{Arrival: a, gateway: key, seq: a.Event.Ref.Seq}
-		it.event, it.reason = understand(a.Event)
-		b.items = append(b.items, it)
+		b.items = append(b.items, item{Arrival: a, gateway: key, seq: a.Event.Ref.Seq})
 	}
+	understandAll(b.items)
 	if len(b.items) > 0 {
 		if err := s.eng.store(ctx, b, b.decide); err != nil {
 			if badData(err) {
@@ -101,6 +103,20 @@ func (s *Store) Ingest(ctx context.Context, list []Arrival) (Result, error) {
 	}
 	b.result.Refusals = append(early, b.result.Refusals...)
 	return b.result, nil
+}
+
+// understandAll reads the data of all items, on all processors where there are
+// many: it is most of what a large transaction computes.
+func understandAll(items []item) {
+	var wg sync.WaitGroup
+	for part := range slices.Chunk(items, max(256, (len(items)-1)/runtime.GOMAXPROCS(0)+1)) {
+		wg.Go(func() {
+			for i := range part {
+				part[i].event, part[i].reason = understand(part[i].Event)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // understand reads the data of an event, and says why it cannot be used.

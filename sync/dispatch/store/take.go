@@ -68,23 +68,30 @@ func (s *Store) Take(ctx context.Context, name AlertName, number uint64, by stri
 
 // Takes returns who has which of the alerts; those that nobody has are left out.
 func (s *Store) Takes(ctx context.Context, names ...AlertName) (map[AlertName]Take, error) {
-	out := make(map[AlertName]Take)
+	asked := make(map[AlertName]bool, len(names))
+	var ids []string
 	for _, name := range names {
-		var number, at int64
-		var x Take
-		found := false
-		err := s.db().each(ctx, func(scan func(...any) error) error {
-			found = true
-			return scan(&number, &x.By, &at)
-		}, "SELECT t.number, t.who, t.at FROM take t JOIN gateway g ON g.key = t.gateway WHERE g.site = $1 AND g.id = $2 AND t.alert = $3",
-			name.Gateway.Site, name.Gateway.ID, plain(name.ID, maxName))
-		if err != nil {
-			return nil, fmt.Errorf("who has alert %.64s: %w", name.ID, err)
-		}
-		if found {
-			x.Number, x.At = uint64(number), fromMicros(at)
-			out[name] = x
-		}
+		asked[name] = true
+		ids = append(ids, plain(name.ID, maxName))
+	}
+	out := make(map[AlertName]Take)
+	err := inChunks(ids, func(in string, args []any) error {
+		return s.db().each(ctx, func(scan func(...any) error) error {
+			var name AlertName
+			var x Take
+			var number, at int64
+			if err := scan(&name.Gateway.Site, &name.Gateway.ID, &name.ID, &number, &x.By, &at); err != nil {
+				return err
+			}
+			if asked[name] {
+				x.Number, x.At = uint64(number), fromMicros(at)
+				out[name] = x
+			}
+			return nil
+		}, "SELECT g.site, g.id, t.alert, t.number, t.who, t.at FROM take t JOIN gateway g ON g.key = t.gateway WHERE t.alert IN "+in, args...)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("who has the alerts: %w", err)
 	}
 	return out, nil
 }

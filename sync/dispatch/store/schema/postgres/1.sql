@@ -217,3 +217,6 @@ CREATE TABLE take (
 );
 
 CREATE INDEX command_alert ON command (gateway, alert) WHERE alert <> '';
+CREATE INDEX assignment_alert ON assignment (alert);
+CREATE INDEX take_alert ON take (alert);
+CREATE INDEX anchor_boot ON anchor (boot);
