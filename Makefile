@@ -6,6 +6,8 @@ GO        ?= go
 CACHE     ?= $(CURDIR)/.cache
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 LDFLAGS    = -s -w -X main.version=$(VERSION)
+# The gateway's program carries the dispatch service for its demonstration only, and no client of PostgreSQL.
+SMALL      = -tags sqliteonly
 LINT_VERSION = v2.13.0
 LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 GUEST_TIMEOUT = 40m
@@ -19,15 +21,18 @@ help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 demo: ## the whole main job on this machine: wall, lobby, console, dispatch (ARGS=--help for its flags)
-	$(GO) run -trimpath -ldflags '$(LDFLAGS)' ./cmd/nabat demo $(ARGS)
+	$(GO) run -trimpath $(SMALL) -ldflags '$(LDFLAGS)' ./cmd/nabat demo $(ARGS)
 
-build: ## bin/nabat for this machine
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nabat ./cmd/nabat
+build: ## bin/nabat and bin/nabat-dispatch for this machine
+	$(GO) build -trimpath $(SMALL) -ldflags '$(LDFLAGS)' -o bin/nabat ./cmd/nabat
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/nabat-dispatch ./cmd/nabat-dispatch
 
 cross: ## dist/ for every board: arm (ARMv6), arm64, amd64
-	GOOS=linux GOARCH=arm GOARM=6 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-linux-armv6 ./cmd/nabat
-	GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-linux-arm64 ./cmd/nabat
-	GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-linux-amd64 ./cmd/nabat
+	GOOS=linux GOARCH=arm GOARM=6 $(GO) build -trimpath $(SMALL) -ldflags '$(LDFLAGS)' -o dist/nabat-linux-armv6 ./cmd/nabat
+	GOOS=linux GOARCH=arm64 $(GO) build -trimpath $(SMALL) -ldflags '$(LDFLAGS)' -o dist/nabat-linux-arm64 ./cmd/nabat
+	GOOS=linux GOARCH=amd64 $(GO) build -trimpath $(SMALL) -ldflags '$(LDFLAGS)' -o dist/nabat-linux-amd64 ./cmd/nabat
+	GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-dispatch-linux-arm64 ./cmd/nabat-dispatch
+	GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-dispatch-linux-amd64 ./cmd/nabat-dispatch
 
 test: tools lint cross race unit fuzz browser guest ## everything: lint, unit, race, property, fuzz, broker, browser, virtual hardware, power cuts
 

@@ -7,19 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"nabat/gateway/config"
 	"nabat/gateway/pin"
-	"nabat/sync/desk"
-	"nabat/sync/event"
 )
 
 //go:embed demo.toml
@@ -48,26 +42,25 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 		return err
 	}
 	log := newLog(v.Log)
-	far, pages, err := v.farEnd(ctx, c, dir, log)
+	far, err := newDemoFarEnd(ctx, c, dir, v.Desk, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, far.Close()) }()
 	g, err := newGateway(c, log)
 	if err != nil {
-		return errors.Join(err, pages.Close())
+		return errors.Join(err, far.close())
 	}
 	if g.pages, err = g.listen(ctx); err != nil {
-		return errors.Join(fmt.Errorf("choose another address with --listen: %w", err), g.journal.Close(), pages.Close())
+		return errors.Join(fmt.Errorf("choose another address with --listen: %w", err), g.journal.Close(), far.close())
 	}
+	at := far.pages.Addr().String()
 	// The far end outlives the gateway, as dispatch does.
 	apart, endFarEnd := context.WithCancel(context.WithoutCancel(ctx))
 	defer endFarEnd()
 	jobs, ctx := errgroup.WithContext(ctx)
-	jobs.Go(func() error { return far.Run(apart) })
-	jobs.Go(func() error { return serveDesk(apart, pages, far.Handler(c.Site.Language)) })
+	jobs.Go(func() error { return far.run(apart) })
 	jobs.Go(func() error { defer endFarEnd(); return g.run(ctx) })
-	jobs.Go(func() error { return g.welcome(ctx, stdout, pages.Addr().String(), fresh, dir) })
+	jobs.Go(func() error { return g.welcome(ctx, stdout, at, fresh, dir) })
 	return jobs.Wait()
 }
 
@@ -86,43 +79,6 @@ func (v demoVerb) config(dir string) (*config.Config, string, error) {
 	return c, fresh, nil
 }
 
-// farEnd opens the broker and the dispatch page, and points the gateway's link
-// at them.
-func (v demoVerb) farEnd(ctx context.Context, c *config.Config, dir string, log *slog.Logger) (*desk.Desk, net.Listener, error) {
-	topics, err := event.NewTopics(c.Site.ID, c.Site.Gateway)
-	if err != nil {
-		return nil, nil, err
-	}
-	pages, err := new(net.ListenConfig).Listen(ctx, "tcp", v.Desk)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the dispatch page's address (choose another with --desk): %w", err)
-	}
-	far, err := desk.New(ctx, desk.Options{Listen: "127.0.0.1:0", Topics: topics, Log: log.With("room", "desk")})
-	if err != nil {
-		return nil, nil, errors.Join(err, pages.Close())
-	}
-	passwordFile := filepath.Join(dir, "mqtt-password")
-	if err := os.WriteFile(passwordFile, []byte(far.Password()), 0o600); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("write the broker's password: %w", err), far.Close(), pages.Close())
-	}
-	c.MQTT = config.MQTT{Enabled: true, Host: far.Address(), ClientID: "nabat-demo", Receipts: true, Username: desk.Username, PasswordFile: passwordFile}
-	return far, pages, nil
-}
-
-func serveDesk(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve the dispatch page: %w", err)
-	case <-ctx.Done():
-		err := srv.Close()
-		<-served
-		return err
-	}
-}
-
 // welcome waits until the pages are there, and tells where.
 func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, fresh, dir string) error {
 	at := g.address.wait(ctx)
@@ -135,7 +91,7 @@ Nabat is showing the whole main job. Open side by side:
   http://%[1]s/wall        buttons to press and lamps to watch
   http://%[1]s/lobby       what the monitor in the lobby shows
   http://%[1]s/console     what staff see        (PIN %[3]s)
-  http://%[2]s/dispatch    what dispatch receives
+  http://%[2]s/dispatch    where dispatch sees it, takes it and clears it
 
 Tap a button: a quiet call, on console and dispatch only. Hold it for 3 s: an emergency, on every screen.
 From another terminal: nabat press button-204 --data %[4]s, or nabat status --data %[4]s.

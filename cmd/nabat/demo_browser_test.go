@@ -43,13 +43,15 @@ func TestBrowserDemoShowsTheWholeCircle(t *testing.T) {
 	hold(wall, t, `[data-button="button-204"]`, func() {
 		eventually(lobby, t, `document.getElementById("cards").innerText.includes("204")`)
 	})
-	eventually(dispatch, t, `document.getElementById("open").innerText.includes("emergency")`)
+	eventually(dispatch, t, `document.querySelector("#alerts .card.emergency.Actual") !== null`)
 	eventually(wall, t, `document.querySelector('[data-lamp="lamp-204"]') !== null`)
-
+	eventually(console, t, `document.readyState === "complete"`)
 	do(console, t, chromedp.Click(`input[name=role]`), chromedp.SendKeys(`input[name=pin]`, pin), chromedp.Click(`button[type=submit].primary`))
 	eventually(console, t, `document.getElementById("alerts")?.innerText.includes("204")`)
-	do(console, t, chromedp.Click(`#alerts button.primary`), chromedp.Click(`#decide-send`))
-	eventually(dispatch, t, `document.getElementById("open").innerText.includes("taken by a person")`)
+
+	// Dispatch takes it; the command goes back, signed, and the school answers.
+	do(dispatch, t, chromedp.Click(`#alerts [data-act=take]`))
+	eventually(dispatch, t, `document.querySelector("#alerts [data-act=take]") === null`)
 	// Accepted is a lamp that does not blink: lit, and still lit after the
 	// longest dark time of the other rhythms.
 	eventually(wall, t, `(async () => {
@@ -60,9 +62,10 @@ func TestBrowserDemoShowsTheWholeCircle(t *testing.T) {
 		}
 		return true;
 	})()`)
-	do(console, t, chromedp.Click(`#alerts button.outline`), chromedp.Click(`#decide-outcome input`), chromedp.Click(`#decide-send`))
+	do(dispatch, t, chromedp.Click(`#alerts [data-act=clear]`), chromedp.WaitVisible(`#clear`), chromedp.Click(`#clear input[name=outcome]`), chromedp.Click(`#clear button.primary`))
 	eventually(lobby, t, `document.getElementById("cards").hidden && !document.getElementById("idle").hidden`)
-	eventually(dispatch, t, `!document.getElementById("none").hidden`)
+	eventually(dispatch, t, `!document.getElementById("alerts-none").hidden`)
+	eventually(console, t, `!document.getElementById("alerts").innerText.includes("204")`)
 }
 
 const chromium = "/usr/bin/chromium"
