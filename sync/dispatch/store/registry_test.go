@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -302,6 +303,27 @@ func TestAChangedAuditLogIsSeen(t *testing.T) {
 		}
 		if _, err := s.VerifyAudit(ctx); !errors.Is(err, ErrInvalid) {
 			t.Errorf("a changed entry: %v", err)
+		}
+	})
+}
+
+func TestManyWriteOneAuditLog(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		stores := []*Store{open(t, Options{URL: url}), open(t, Options{URL: url})}
+		var wg sync.WaitGroup
+		for i := range 4 {
+			wg.Go(func() {
+				for range 10 {
+					if err := stores[i%2].Audit(ctx, "anna", "test", "thing", ""); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if n, err := stores[0].VerifyAudit(ctx); err != nil || n != 40 {
+			t.Errorf("%d entries, %v", n, err)
 		}
 	})
 }
