@@ -42,6 +42,9 @@ type Client struct {
 	// The fields below belong to the goroutine of Run.
 	busy *busyError // what the service asked for, until it has been obeyed
 	size sizer      // how much one request may hold
+	// doubt says that the last session ended because events did not get through:
+	// that the service answers a status is then no sign that the link works.
+	doubt bool
 }
 
 // New checks the options. It starts nothing and reads no file.
@@ -126,12 +129,15 @@ func (c *Client) Open(ctx context.Context) (cursor.Session, error) {
 	}
 	s, err := c.begin(ctx)
 	if err == nil {
-		c.report.up()
+		if !c.doubt {
+			c.report.up()
+		}
 		return s, nil
 	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
+	c.doubt = false
 	return nil, c.down(err)
 }
 

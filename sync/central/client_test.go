@@ -142,6 +142,30 @@ func TestNothingIsLostToWhateverAnswers(t *testing.T) {
 	}
 }
 
+func TestALinkThatTakesNoEventsStaysDown(t *testing.T) {
+	s := newService(t, brokertest.Day())
+	s.misbehave(only("/events", -1, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, 500, `{}`) }))
+	g := newGateway(t, s, s.server.URL, func(o *Options) { o.Timing.Heartbeat = time.Hour })
+	g.feed(alert.Raised, 1)
+	c := g.start()
+	g.complains(conditionDown, "500")
+	statuses := func() int {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.status)
+	}
+	goal := statuses() + 10
+	until(t, "many sessions began", func() bool {
+		if up, _ := c.State(); up {
+			t.Error("a session that carries nothing counts as up")
+		}
+		return statuses() >= goal || t.Failed()
+	})
+	s.misbehave(nil)
+	s.complete(g, 0)
+	g.quiet()
+}
+
 func TestTheTokenDoesNotTravel(t *testing.T) {
 	s, other := newService(t, brokertest.Day()), newService(t, brokertest.Day())
 	asked := make(chan string, 100)

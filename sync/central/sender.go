@@ -170,6 +170,7 @@ func (l *sender) post(batch []*item) bool {
 			err = &problem{trouble: troubleRefused, detail: fmt.Sprintf(
 				"the service refuses one event after another; nothing more is parked for now, in case the fault is not in the events. Look into the service's log: %v", unfit)}
 		}
+		l.s.stuck.Store(true)
 		l.s.fail(err)
 		for _, part := range todo {
 			for _, it := range part {
@@ -270,6 +271,7 @@ func (l *sender) settle(part []*item, a answer) error {
 		}
 	}
 	l.s.c.size.stored(len(part))
+	l.s.c.report.up()
 	return nil
 }
 

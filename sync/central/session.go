@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -39,6 +40,7 @@ type session struct {
 	wg       sync.WaitGroup
 
 	alarm, routine *sender
+	stuck          atomic.Bool // events did not get through
 
 	once sync.Once
 	lost chan struct{}
@@ -144,7 +146,9 @@ func (s *session) beat(changed <-chan struct{}) {
 		err := s.tell(s.life, s.document(true))
 		var busy *busyError
 		switch {
-		case err == nil, s.life.Err() != nil, errors.As(err, &busy):
+		case err == nil:
+			s.c.report.up()
+		case s.life.Err() != nil, errors.As(err, &busy):
 			// Who is too busy for a status may still take alarms.
 		default:
 			s.fail(err)
@@ -228,6 +232,7 @@ func (s *session) Close(cause error) error {
 	s.fail(errClosed)
 	s.alarm.abandon()
 	s.routine.abandon()
+	s.c.doubt = s.stuck.Load()
 	select {
 	case <-s.shutdown:
 		return nil
