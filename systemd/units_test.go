@@ -89,7 +89,7 @@ func TestServiceKeepsItsPromises(t *testing.T) {
 		"User":                  "nabat",
 		"StateDirectory":        "nabat",
 		"DevicePolicy":          "closed",
-		"DeviceAllow":           "char-gpiochip rw",
+		"DeviceAllow":           "char-gpiochip rw | char-ttyUSB rw | char-ttyACM rw",
 		"ExecStart":             "/usr/bin/nabat run --config /etc/nabat/nabat.toml",
 	} {
 		if got := strings.Join(u[key], " | "); got != want {
