@@ -44,7 +44,7 @@ func english() words.Words {
 		"col.school": "School", "col.heard": "Last heard", "col.conditions": "Conditions", "col.queue": "Waiting there", "col.clock": "Clock", "col.open": "Open alerts", "col.status": "Status", "col.place": "Place", "col.object": "Object",
 		"detail.point": "Button", "detail.to": "asked", "detail.who": "by", "detail.why": "why", "detail.eta": "expected",
 		"event.alert.raised": "Pressed", "event.alert.escalated": "Escalated", "event.alert.received": "Receipt shown", "event.alert.acknowledged": "Taken", "event.alert.responding": "Team on the way", "event.alert.arrived": "Team arrived", "event.alert.cleared": "Closed", "event.drill.started": "Drill began", "event.drill.ended": "Drill ended", "event.command.accepted": "Command accepted", "event.command.refused": "Command refused",
-		"queue.empty": "nothing", "queue.oldest": "the oldest for {t}", "n.queue": "{n} event|{n} events", "gateway.revoked": "Its credentials were withdrawn at {time}", "gateway.forked": "Two different events came under one number at {time}: its disk was copied or restored",
+		"queue.empty": "nothing", "queue.last": "last known", "queue.oldest": "the oldest for {t}", "n.queue": "{n} event|{n} events", "gateway.revoked": "Its credentials were withdrawn at {time}", "gateway.forked": "Two different events came under one number at {time}: its disk was copied or restored",
 		"gateways.add": "Gateways are registered on the server: nabat-dispatch gateway add SITE/GATEWAY.",
 
 		"announce.title": "Announcement", "announce.screens": "Screens", "announce.screens.hint": "Ids with commas; empty means everywhere.", "announce.minutes": "Minutes", "announce.send": "Announce",

@@ -73,10 +73,13 @@ func (s *Server) gatewayLine(d dictionary, g store.GatewayInfo) gatewayLine {
 	if !g.Revoked.IsZero() {
 		l.Revoked = d.fill("gateway.revoked", "time", s.clock(g.Revoked))
 	}
+	if !g.Forked.IsZero() {
+		l.Forked = d.fill("gateway.forked", "time", s.clock(g.Forked))
+	}
 	var links []string
 	for _, k := range g.Links {
 		mark := "✓"
-		if !k.Online {
+		if !k.Online || !g.Online {
 			mark = "✗"
 		}
 		links = append(links, mark+" "+k.Link)
@@ -101,6 +104,10 @@ func (s *Server) gatewayLine(d dictionary, g store.GatewayInfo) gatewayLine {
 			l.Queue += ", " + d.fill("queue.oldest", "t", d.span(time.Duration(age)*time.Second))
 		}
 	}
+	if !g.Online { // what it said last is not what is so
+		l.Queue, l.Clock = d.get("queue.last")+": "+l.Queue, cardLine{"wait", "–"}
+		return l
+	}
 	off := g.ClockError
 	if off < 0 {
 		off = -off
@@ -112,9 +119,6 @@ func (s *Server) gatewayLine(d dictionary, g store.GatewayInfo) gatewayLine {
 		l.Clock = cardLine{"bad", d.fill("clock.off", "t", d.span(off))}
 	default:
 		l.Clock = cardLine{"good", d.get("clock.right")}
-	}
-	if !g.Forked.IsZero() {
-		l.Forked = d.fill("gateway.forked", "time", s.clock(g.Forked))
 	}
 	return l
 }

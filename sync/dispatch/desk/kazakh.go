@@ -44,7 +44,7 @@ func kazakh() words.Words {
 		"col.school": "Мектеп", "col.heard": "Соңғы рет", "col.conditions": "Ақаулар", "col.queue": "Жіберуді күтуде", "col.clock": "Сағаты", "col.open": "Ашық дабыл", "col.status": "Мәртебесі", "col.place": "Орны", "col.object": "Неге қатысты",
 		"detail.point": "Түйме", "detail.to": "сұралды", "detail.who": "кім", "detail.why": "неге", "detail.eta": "күтіледі",
 		"event.alert.raised": "Басылды", "event.alert.escalated": "Көтерілді", "event.alert.received": "Түбіртек көрсетілді", "event.alert.acknowledged": "Алынды", "event.alert.responding": "Топ жолда", "event.alert.arrived": "Топ орнында", "event.alert.cleared": "Жабылды", "event.drill.started": "Жаттығу басталды", "event.drill.ended": "Жаттығу аяқталды", "event.command.accepted": "Бұйрық қабылданды", "event.command.refused": "Бұйрық қабылданбады",
-		"queue.empty": "ештеңе жоқ", "queue.oldest": "ең ескісі {t}", "n.queue": "{n} оқиға|{n} оқиға", "gateway.revoked": "Рұқсаты {time} алынды", "gateway.forked": "{time} бір нөмірмен екі бөлек оқиға келді: диск көшірілген немесе қалпына келтірілген",
+		"queue.empty": "ештеңе жоқ", "queue.last": "соңғы белгілі", "queue.oldest": "ең ескісі {t}", "n.queue": "{n} оқиға|{n} оқиға", "gateway.revoked": "Рұқсаты {time} алынды", "gateway.forked": "{time} бір нөмірмен екі бөлек оқиға келді: диск көшірілген немесе қалпына келтірілген",
 		"gateways.add": "Шлюздер серверде тіркеледі: nabat-dispatch gateway add МЕКТЕП/ШЛЮЗ.",
 
 		"announce.title": "Хабарландыру", "announce.screens": "Экрандар", "announce.screens.hint": "Нөмірлері үтірмен; бос болса, барлық жерде.", "announce.minutes": "Минут", "announce.send": "Хабарлау",

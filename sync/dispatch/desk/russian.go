@@ -44,7 +44,7 @@ func russian() words.Words {
 		"col.school": "Школа", "col.heard": "Последний раз", "col.conditions": "Неполадки", "col.queue": "Ждёт отправки", "col.clock": "Часы", "col.open": "Открытых тревог", "col.status": "Статус", "col.place": "Место", "col.object": "Над чем",
 		"detail.point": "Кнопка", "detail.to": "просят", "detail.who": "кто", "detail.why": "почему", "detail.eta": "ожидается",
 		"event.alert.raised": "Нажата", "event.alert.escalated": "Повышена", "event.alert.received": "Квитанция показана", "event.alert.acknowledged": "Взята", "event.alert.responding": "Группа в пути", "event.alert.arrived": "Группа на месте", "event.alert.cleared": "Закрыта", "event.drill.started": "Учения начались", "event.drill.ended": "Учения закончились", "event.command.accepted": "Команда принята", "event.command.refused": "Команда отклонена",
-		"queue.empty": "ничего", "queue.oldest": "самому старому {t}", "n.queue": "{n} событие|{n} события|{n} событий", "gateway.revoked": "Доступ отозван в {time}", "gateway.forked": "В {time} под одним номером пришли два разных события: диск скопирован или восстановлен",
+		"queue.empty": "ничего", "queue.last": "последнее известное", "queue.oldest": "самому старому {t}", "n.queue": "{n} событие|{n} события|{n} событий", "gateway.revoked": "Доступ отозван в {time}", "gateway.forked": "В {time} под одним номером пришли два разных события: диск скопирован или восстановлен",
 		"gateways.add": "Шлюзы регистрируют на сервере: nabat-dispatch gateway add ШКОЛА/ШЛЮЗ.",
 
 		"announce.title": "Объявление", "announce.screens": "Экраны", "announce.screens.hint": "Номера через запятую; пусто значит везде.", "announce.minutes": "Минут", "announce.send": "Объявить",

@@ -40,11 +40,14 @@ type visitor struct {
 func (v visitor) Admin() bool { return v.Operator.Role == store.AdminRole }
 
 func (s *Server) newSessions() *scs.SessionManager {
-	m := scs.New()
-	m.Store = s.opt.Store.Sessions()
-	m.IdleTimeout, m.Lifetime = s.opt.Idle, s.opt.Lifetime
-	m.Cookie.Name = "__Host-nabat_dispatch" // a browser takes it from us alone
-	m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite, m.Cookie.Persist = true, true, http.SameSiteStrictMode, false
+	// Not scs.New, which starts a goroutine for a store that is not ours.
+	m := &scs.SessionManager{
+		Store: s.opt.Store.Sessions(), Codec: scs.GobCodec{}, IdleTimeout: s.opt.Idle, Lifetime: s.opt.Lifetime,
+		Cookie: scs.SessionCookie{
+			Name: "__Host-nabat_dispatch", // a browser takes it from us alone
+			Path: "/", HttpOnly: true, Secure: true, SameSite: http.SameSiteStrictMode,
+		},
+	}
 	if s.opt.Insecure {
 		m.Cookie.Name, m.Cookie.Secure = "nabat_dispatch", false
 	}

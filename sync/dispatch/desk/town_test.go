@@ -279,3 +279,17 @@ func (v *visit) in(name, password string) *visit {
 func one(id string) string {
 	return fmt.Sprintf("/dispatch/alerts/%s/%s/%s", school().Site, school().ID, id)
 }
+
+// busy fills the town with what a night shift may see.
+func (w *town) busy() {
+	w.heard(school(), w.now(), 0)
+	w.heard(library(), w.now().Add(-14*time.Minute), 0, health.Condition{Name: "disk-full", Detail: "12 MiB left"})
+	w.press(press{id: "alert-1", number: 1, kind: alert.Intruder, level: alert.LevelEmergency, ago: 95 * time.Second})
+	w.press(press{id: "alert-1", number: 2, kind: alert.Intruder, level: alert.LevelEmergency, ago: 40 * time.Second})
+	w.press(press{gateway: library(), id: "alert-2", number: 1, kind: alert.Medical, level: alert.LevelEmergency, ago: 17 * time.Minute,
+		place: alert.Location{ID: "hall-1", Path: []string{"Библиотека", "1 этаж", "Читальный зал"}}})
+	w.press(press{id: "alert-3", number: 3, kind: alert.Fire, level: alert.LevelEmergency, status: alert.Exercise, ago: 50 * time.Second,
+		place: alert.Location{ID: "gym", Path: []string{"Главное здание", "1 этаж", "Спортзал"}}})
+	w.press(press{id: "alert-4", number: 4, kind: alert.Help, level: alert.LevelHelp, ago: 20 * time.Second,
+		place: alert.Location{ID: "room-108", Path: []string{"Главное здание", "1 этаж", "Кабинет 108"}}})
+}
