@@ -68,7 +68,8 @@ func TestKilledBetweenHandOverAndAnswer(t *testing.T) {
 	}
 	select {
 	case <-handed:
-	case <-t.Context().Done():
+	case <-time.After(patience):
+		t.Error("the modem got nothing from the program")
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		t.Error(err)

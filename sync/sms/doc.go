@@ -12,4 +12,9 @@
 // neither a slow nor a hung modem holds up anything. A modem that comes back
 // sends what is young; what is older than the limit is skipped, and each
 // recipient gets one summary of it.
+//
+// Nobody is asked about an alert that is closed or taken by then. A message
+// counts as sent when the network took it: no delivery report is asked for, and
+// no message is read. A text of several parts that was refused in the middle
+// goes on with the part that was refused.
 package sms

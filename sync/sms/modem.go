@@ -46,7 +46,7 @@ func openModem(ctx context.Context, device string, baud int, t Timing) (*modem, 
 	m.gsm = gsm.New(m.at, gsm.WithNumericErrors)
 	// "Z" may be refused by a modem that has no stored profile; the others decide
 	// how everything after them is understood.
-	if _, err := m.command(ctx, "Z"); err != nil && !errors.Is(err, at.ErrError) {
+	if _, err := m.command(ctx, "Z"); err != nil && judge(err) == notRefused {
 		return nil, errors.Join(fmt.Errorf("%w: %w", errSilent, err), m.close())
 	}
 	for _, c := range []string{"E0", "+CMEE=1"} {

@@ -118,8 +118,9 @@ func TestAModemThatDoesNotAnswer(t *testing.T) {
 		r.modem.Set(func(s *modemtest.Settings) { s.NoPrompt = false })
 		r.until("the message", func() bool { return len(r.came("+77010000003")) > 0 })
 		r.idle()
-		if got := r.came("+77010000003"); len(got) != 1 || got[0] != askEN {
-			t.Errorf("came %q", got)
+		asks := slices.DeleteFunc(r.came("+77010000003"), func(text string) bool { return text != askEN })
+		if len(asks) != 1 { // on a slow machine the answer may come too late, and a summary follows
+			t.Errorf("came %q", r.came("+77010000003"))
 		}
 	})
 }
