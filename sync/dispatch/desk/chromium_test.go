@@ -183,3 +183,10 @@ func (p *tab) login(base, name, password string) {
 		chromedp.Submit(`main form`))
 	p.eventually(`document.documentElement.dataset.page === "alerts" && document.readyState === "complete"`)
 }
+
+// click clicks what is there at that moment: a card may be built anew between
+// the looking and the clicking.
+func (p *tab) click(selector string) {
+	p.t.Helper()
+	p.eventually(`(() => { const e = document.querySelector(` + quote(selector) + `); e?.click(); return e; })()`)
+}

@@ -61,8 +61,14 @@ function ask(name, a) {
   dialog.showModal();
 }
 
+// While a finger is down nothing moves under it: a card that is built anew
+// between press and release would swallow the click.
+let held = false;
+list.addEventListener("pointerdown", () => { held = true; });
+for (const event of ["pointerup", "pointercancel"]) addEventListener(event, () => { held = false; setTimeout(() => draw(), 0); });
+
 function draw(anew = false) {
-  if (!last) return;
+  if (!last || held) return;
   if (anew) for (const child of list.children) child.fingerprint = "";
   update(list, last.alerts, id, card);
   none.hidden = last.alerts.length > 0;
