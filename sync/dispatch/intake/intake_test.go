@@ -216,7 +216,10 @@ func TestTheQueueIsBounded(t *testing.T) {
 	for in.Depth() < 8 {
 		wait(t)
 	}
-	if _, _, err := in.Submit(context.Background(), arrivals(school, 100, 103)); !errors.Is(err, ErrBusy) {
+	// Without the bound it would wait for the door that this test holds shut.
+	bounded, end := context.WithTimeout(context.Background(), 5*time.Second)
+	defer end()
+	if _, _, err := in.Submit(bounded, arrivals(school, 100, 103)); !errors.Is(err, ErrBusy) {
 		t.Errorf("got %v, want ErrBusy", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
