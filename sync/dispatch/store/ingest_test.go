@@ -195,3 +195,27 @@ func TestTwoOpenAtOnceAndANewerSchemaIsRefused(t *testing.T) {
 		}
 	})
 }
+
+func FuzzUnderstand(f *testing.F) {
+	f.Add([]byte(`{"level":"loud"}`))
+	f.Add([]byte(`{"number":1,"kind":"fire","place":{"id":"p"},"numbering":"n"}`))
+	f.Add([]byte(`{"number":1,"kind":"fi\u0000re","place":{"id":"p"}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, reason := understand(event.Event{Type: alert.Raised, Data: data})
+		if strings.ContainsRune(reason, 0) || len(reason) > maxReason {
+			t.Errorf("the reason %q cannot be stored", reason)
+		}
+		if reason != "" {
+			return
+		}
+		key, _ := a.Key()
+		for _, s := range []string{key.Numbering, key.Place, string(key.Kind), a.Command} {
+			if strings.ContainsRune(s, 0) || len(s) > maxKey {
+				t.Errorf("the name %q cannot be stored", s)
+			}
+		}
+		if a.Number > maxNumber || a.Counter > maxNumber {
+			t.Error("a number cannot be stored")
+		}
+	})
+}
