@@ -124,14 +124,15 @@ func (q *queue) send(s Session) {
 	q.flights = append(q.flights, flight{row, s.Deliver(row)})
 }
 
-// pop removes the oldest flight.
-func (q *queue) pop() flight {
-	f := q.flights[0]
-	n := copy(q.flights, q.flights[1:])
-	q.flights[n] = flight{}
-	q.flights = q.flights[:n]
+// drop removes the n oldest flights.
+func (q *queue) drop(n int) {
+	if n == 0 {
+		return
+	}
+	left := copy(q.flights, q.flights[n:])
+	clear(q.flights[left:])
+	q.flights = q.flights[:left]
 	q.moved = time.Now()
-	return f
 }
 
 // stalled reports whether the oldest flight has waited for longer than d.
@@ -159,19 +160,23 @@ func (q *queue) collect(ctx context.Context, sent func(alert.Ref)) (n int, err e
 		}
 	}
 	defer advance()
-	for len(q.flights) > 0 {
+	// All at once: with a large window one by one would move it over and over.
+	gone := 0
+	defer func() { q.drop(gone) }()
+	for gone < len(q.flights) {
+		f := q.flights[gone]
 		select {
-		case <-q.head():
+		case <-f.delivery.Done():
 		default:
 			return n, nil
 		}
-		verdict, why := q.flights[0].delivery.Verdict()
-		row := q.flights[0].row
+		verdict, why := f.delivery.Verdict()
+		row := f.row
 		switch verdict {
 		case Done:
 			last, passed = row, false
 			n++
-			q.pop()
+			gone++
 			if sent != nil {
 				sent(row.Ref)
 			}
@@ -180,7 +185,7 @@ func (q *queue) collect(ctx context.Context, sent func(alert.Ref)) (n int, err e
 			if err := q.Source.Park(ctx, row, reason(why)); err != nil {
 				return n, fmt.Errorf("%w: park row %s-%d: %w", ErrJournal, row.Ref.Epoch, row.Ref.Seq, err)
 			}
-			q.pop()
+			gone++
 		case Later:
 			return n, cause(why)
 		default:
