@@ -62,6 +62,11 @@ func (p *postgres) store(ctx context.Context, b *book, decide func() error) erro
 		if err := decide(); err != nil {
 			return err
 		}
+		if len(b.events) >= copyFrom {
+			if err := p.copyEvents(ctx, conn.Conn(), b.events); err != nil {
+				return err
+			}
+		}
 		var save trip
 		if err := p.save(&save, b); err != nil {
 			return err
@@ -206,9 +211,24 @@ func (p *postgres) loadStored(t *trip, b *book, ids map[eventID]struct{}) {
 	}, "SELECT e.stream, e.seq, e.link, e.raw FROM unnest($1::bigint[], $2::bigint[]) AS k (s, n) JOIN event e ON e.stream = k.s AND e.seq = k.n", streams, seqs)
 }
 
+// copyFrom is the number of events from which COPY is faster than INSERT,
+// although it takes two more round trips.
+const copyFrom = 256
+
+func (p *postgres) copyEvents(ctx context.Context, conn *pgx.Conn, list []eventRow) error {
+	row := make([]any, 8)
+	_, err := conn.CopyFrom(ctx, pgx.Identifier{"event"}, []string{"stream", "seq", "at", "link", "alarm", "subject", "refused", "raw"},
+		pgx.CopyFromSlice(len(list), func(i int) ([]any, error) {
+			e := &list[i]
+			row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7] = e.stream, int64(e.seq), e.at, e.link, int32(e.alarm), e.subject, e.refused, e.raw
+			return row, nil
+		}))
+	return err
+}
+
 // save queues all writes. Rows go as arrays, one statement a table.
 func (p *postgres) save(t *trip, b *book) error {
-	if n := len(b.events); n > 0 {
+	if n := len(b.events); n > 0 && n < copyFrom {
 		streams, seqs, ats, alarms := make([]int64, n), make([]int64, n), make([]int64, n), make([]int32, n)
 		links, subjects, refused, raw := make([]string, n), make([]string, n), make([]string, n), make([][]byte, n)
 		for i := range b.events {

@@ -219,3 +219,24 @@ func FuzzUnderstand(f *testing.F) {
 		}
 	})
 }
+
+func TestALargeBatchIsLikeASmallOne(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		w := newWatch()
+		s := ready(t, Options{URL: url, Now: w.now})
+		var list []Arrival
+		for n := range uint64(600) {
+			list = append(list, said(school, "e1", n+1, about(alert.Raised, "a1", n+1, stamp(w.now(), "b", time.Duration(n+1), true)), "mqtt", w.now()))
+		}
+		if r := ingest(t, s, list...); r.New != 600 || r.Receipts[0].Through != 600 {
+			t.Errorf("%d new, %+v", r.New, r.Receipts)
+		}
+		if r := ingest(t, s, list...); r.New != 0 {
+			t.Errorf("%d new the second time", r.New)
+		}
+		line, err := s.Timeline(context.Background(), school, "a1")
+		if err != nil || len(line) != 600 || line[599].Event.Ref.Seq != 600 || line[599].Data.Number != 600 {
+			t.Errorf("timeline of %d, %v", len(line), err)
+		}
+	})
+}
