@@ -53,8 +53,8 @@ type Command struct {
 const defaultLife = 10 * time.Minute
 
 // Issue gives a command its audience, its ID where it has none, its counter
-// (above all that the gateway has had or says to have seen) and, where the
-// gateway's clock is not synchronised, its challenge; signs and stores it.
+// (above all that the gateway has had or says to have seen) and the gateway's
+// last challenge; signs and stores it.
 // Claims without Expires expire after 10 minutes.
 func (s *Store) Issue(ctx context.Context, g Gateway, c command.Claims, by string, sign Signer) (Command, error) {
 	key, err := s.key(ctx, g)

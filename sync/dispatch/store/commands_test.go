@@ -27,7 +27,7 @@ func TestALifeOfCommands(t *testing.T) {
 		ctx := context.Background()
 		w := newWatch()
 		s := ready(t, Options{URL: url, Now: w.now})
-		word := Word{Gateway: school, Link: "mqtt", At: w.now(), Status: event.Status{Online: true, Session: "s1", Counter: 41, Challenge: "fresh"}}
+		word := Word{Gateway: school, Link: "mqtt", At: w.now(), Status: event.Status{Online: true, Session: "s1", Counter: 41, Challenge: "fresh", Clock: event.Clock{Synced: true}}}
 		if _, err := s.Heard(ctx, word); err != nil {
 			t.Fatal(err)
 		}

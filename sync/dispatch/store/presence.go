@@ -167,10 +167,9 @@ func (s *Store) note(ctx context.Context, t tx, key int64, w Word, doc string, o
 	if !w.Stale && !w.Status.Clock.Wall.IsZero() {
 		clockError = w.Status.Clock.Wall.Sub(w.At)
 	}
-	challenge := ""
-	if !w.Status.Clock.Synced {
-		challenge = plain(w.Status.Challenge, maxKey)
-	}
+	// Kept with a synchronised clock too: a gateway that has just started, or
+	// has lost its counter, takes it as the proof that a command is not a copy.
+	challenge := plain(w.Status.Challenge, maxKey)
 	if _, err := t.exec(ctx, `INSERT INTO said (gateway, status, clock_error, counter, challenge, behind) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (gateway) DO UPDATE SET status = excluded.status, clock_error = excluded.clock_error, counter = excluded.counter,
 		challenge = excluded.challenge, behind = excluded.behind`,
