@@ -13,7 +13,7 @@ LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 GUEST_TIMEOUT = 40m
 
 # Debian packages that the tests use for real: a broker, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
-APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd
+APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils
 
 .PHONY: help demo build cross test tools lint unit race fuzz browser guest bench shots clean
 
@@ -63,8 +63,8 @@ race: ## the same tests under the race detector
 fuzz: ## every fuzz target, 5000 inputs each
 	@./.ci/fuzz $(GO) 5000x
 
-browser: ## lobby, console and wall in a real Chromium
-	$(GO) test -tags browser -timeout 15m -run Browser ./gateway/web/... ./cmd/nabat/...
+browser: ## lobby, console, wall and dispatch in a real Chromium
+	$(GO) test -tags browser -timeout 15m -run Browser ./gateway/web/... ./sync/dispatch/desk ./cmd/nabat/...
 
 guest: ## virtual hardware: kernel GPIO, the real binary, honest power cuts, other processors
 	$(GO) test -tags guest -timeout $(GUEST_TIMEOUT) ./hw/guest/...
@@ -74,6 +74,7 @@ bench: build ## the figures, each against a floor in the same run; writes docs/b
 
 shots: ## the screenshots of README from the real pages
 	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web -args -shots $(CURDIR)/docs/img
+	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./sync/dispatch/desk -args -shots $(CURDIR)/docs/img
 
 clean: ## remove what was built
 	rm -rf bin dist $(CACHE)

@@ -74,7 +74,7 @@ type tab struct {
 	complaints []string
 }
 
-func newTab(t testing.TB, browser context.Context, width, height int64) *tab {
+func newTab(browser context.Context, t testing.TB, width, height int64) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -160,9 +161,18 @@ func TestTheSessionsCookieIsOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	planted := &http.Cookie{Name: "__Host-nabat_dispatch", Value: strings.Repeat("a", 43)}
+	// A session that somebody else had and planted must not become the victim's.
+	attacker := enter(t, srv).in("aigerim", testPassword)
+	address, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := attacker.client.Jar.Cookies(address)[0]
 	req.AddCookie(planted)
 	answer, _ := v.do(req)
+	if status, _ := attacker.get("/dispatch"); status != http.StatusSeeOther {
+		t.Errorf("the planted session still opens something: %d", status)
+	}
 	cookies := answer.Cookies()
 	if len(cookies) != 1 {
 		t.Fatalf("%d cookies", len(cookies))

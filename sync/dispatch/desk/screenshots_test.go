@@ -44,7 +44,7 @@ func TestBrowserScreenshots(t *testing.T) {
 		t.Fatalf("team: %d %s", status, body)
 	}
 	b := newBrowser(t)
-	p := newTab(t, b, 1600, 1180)
+	p := newTab(b, t, 1600, 1180)
 	shoot := func(name string, readme bool) {
 		t.Helper()
 		body := p.picture()

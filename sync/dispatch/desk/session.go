@@ -183,6 +183,7 @@ func (s *Server) begin(ctx context.Context, operator string) error {
 		return fmt.Errorf("begin a session: %w", err)
 	}
 	s.sessions.Put(ctx, keyOperator, o.ID)
+	s.sessions.Put(ctx, keySeen, s.now().Unix())
 	s.sessions.Put(ctx, keyPassword, o.PasswordSet.UnixMicro())
 	s.sessions.Put(ctx, keyToken, hex.EncodeToString(b[:]))
 	return nil

@@ -135,6 +135,9 @@ func TestAnOpenPageAloneDoesNotKeepASessionAlive(t *testing.T) {
 	w := newTown(t)
 	v := open(t, w.desk(func(o *Options) { o.Idle = 3 * time.Second })).in("boris", otherSecret)
 	stream := v.listen(t.Context(), "")
+	if s := until(t, stream, func(s said) bool { return s.event == "beat" }); s.message.Left > 3 {
+		t.Errorf("the page is told of %d s", s.message.Left)
+	}
 	until(t, stream, func(s said) bool { return s.event == "end" })
 	if status, _ := v.get("/dispatch"); status != http.StatusSeeOther {
 		t.Errorf("after the idle time: %d", status)
