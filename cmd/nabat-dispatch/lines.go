@@ -19,16 +19,14 @@ func keyLines(b []byte) map[string]int {
 		e := p.Expression()
 		var names []string
 		at := 0
-		switch e.Kind {
-		case unstable.Table, unstable.ArrayTable, unstable.KeyValue:
-			for it := e.Key(); it.Next(); {
-				if at == 0 {
-					at = 1 + bytes.Count(b[:it.Node().Raw.Offset], []byte{'\n'})
-				}
-				names = append(names, string(it.Node().Data))
-			}
-		default:
+		if e.Kind != unstable.Table && e.Kind != unstable.ArrayTable && e.Kind != unstable.KeyValue {
 			continue
+		}
+		for it := e.Key(); it.Next(); {
+			if at == 0 {
+				at = 1 + bytes.Count(b[:it.Node().Raw.Offset], []byte{'\n'})
+			}
+			names = append(names, string(it.Node().Data))
 		}
 		name := strings.Join(names, ".")
 		if e.Kind == unstable.KeyValue {

@@ -312,4 +312,3 @@ func TestInitOverwritesNothing(t *testing.T) {
 		}
 	}
 }
-
