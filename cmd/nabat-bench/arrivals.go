@@ -68,9 +68,13 @@ func laneOf(topic string) journal.Lane {
 }
 
 func (a *arrivals) take(_ paho.Client, m paho.Message) {
-	now := time.Now()
 	seq, ok := sequenceOf(m.Payload())
-	lane := laneOf(m.Topic())
+	a.note(laneOf(m.Topic()), seq, ok)
+}
+
+// note counts one event; not ok is one without a sequence.
+func (a *arrivals) note(lane journal.Lane, seq uint64, ok bool) {
+	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {

@@ -68,17 +68,26 @@ func startBroker(ctx context.Context, b *bench) (*broker, error) {
 	return nil, err
 }
 
-func tryBroker(ctx context.Context, program, dir string) (*broker, error) {
+// freeAddress returns an address of loopback at which nobody listened just now.
+func freeAddress(ctx context.Context) (*net.TCPAddr, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("find a port for the broker: %w", err)
+		return nil, fmt.Errorf("find a free port: %w", err)
 	}
-	br := &broker{address: l.Addr().String(), ended: make(chan error, 1)}
-	port := l.Addr().(*net.TCPAddr).Port
+	address := l.Addr().(*net.TCPAddr)
 	if err := l.Close(); err != nil {
-		return nil, fmt.Errorf("find a port for the broker: %w", err)
+		return nil, fmt.Errorf("find a free port: %w", err)
 	}
-	config := fmt.Sprintf(brokerConfig, port)
+	return address, nil
+}
+
+func tryBroker(ctx context.Context, program, dir string) (*broker, error) {
+	address, err := freeAddress(ctx)
+	if err != nil {
+		return nil, err
+	}
+	br := &broker{address: address.String(), ended: make(chan error, 1)}
+	config := fmt.Sprintf(brokerConfig, address.Port)
 	if os.Geteuid() == 0 {
 		config += "user root\n"
 	}

@@ -16,6 +16,8 @@ import (
 // chain is the way of a press inside one process: gestures, engine, journal.
 type chain struct {
 	*store
+	dir     string // of the journal
+	clk     *clock.System
 	engine  *engine.Engine
 	site    *alert.Site
 	signals chan point.Signal
@@ -32,16 +34,31 @@ const buttons = 16
 
 func buttonID(i int) string { return fmt.Sprintf("button-%d", i%buttons) }
 
-// newChain runs gestures and engine over a journal that is running. level is
-// what a tap asks for.
-func newChain(ctx context.Context, s *store, clk *clock.System, level alert.Level) (*chain, error) {
-	c := &chain{store: s, site: wallOfButtons(level), signals: make(chan point.Signal), answers: make(chan answer, 1024), ended: make(chan error, 2)}
+// newChain runs gestures and engine over an empty journal in a folder of its
+// own, which name begins. level is what a tap asks for.
+func (b *bench) newChain(ctx context.Context, name string, level alert.Level) (*chain, error) {
+	dir, err := b.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	clk, err := clock.NewSystem()
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(ctx, dir, clk.Now)
+	if err != nil {
+		return nil, err
+	}
+	c := &chain{
+		store: s, dir: dir, clk: clk, site: wallOfButtons(level),
+		signals: make(chan point.Signal), answers: make(chan answer, 1024), ended: make(chan error, 2),
+	}
 	state, saved := s.Recorded()
 	eng, err := engine.New(engine.Options{
 		Site: c.site, Journal: watched{s, c.answers}, Clock: clk, Numbering: s.Epoch(), State: state, Saved: saved,
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.stop())
 	}
 	c.engine = eng
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -55,10 +72,10 @@ func newChain(ctx context.Context, s *store, clk *clock.System, level alert.Leve
 	return c, nil
 }
 
-// stop ends gestures and engine; the journal goes on.
+// stop ends gestures, engine and journal.
 func (c *chain) stop() error {
 	c.cancel()
-	return errors.Join(<-c.ended, <-c.ended)
+	return errors.Join(<-c.ended, <-c.ended, c.store.stop())
 }
 
 // watched is a journal whose answers are seen on their way to the engine.

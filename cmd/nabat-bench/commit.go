@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/clock"
 )
 
 // block is the size of one write of the floor.
@@ -20,30 +19,17 @@ const block = 4096
 // measureCommit compares a press, from the signal that makes it certain to the
 // journal's word that it is on the disk, with a bare write.
 func measureCommit(ctx context.Context, b *bench) (s section, err error) {
-	dir, err := b.folder("commit")
-	if err != nil {
-		return s, err
-	}
-	clk, err := clock.NewSystem()
-	if err != nil {
-		return s, err
-	}
-	st, err := openStore(ctx, dir, clk.Now)
-	if err != nil {
-		return s, err
-	}
-	defer func() { err = errors.Join(err, st.stop()) }()
-	c, err := newChain(ctx, st, clk, alert.LevelHelp)
+	c, err := b.newChain(ctx, "commit", alert.LevelHelp)
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	grows, err := newBare(filepath.Join(dir, "floor"), 0)
+	grows, err := newBare(filepath.Join(c.dir, "floor"), 0)
 	if err != nil {
 		return s, err
 	}
 	defer grows.close()
-	stays, err := newBare(filepath.Join(dir, "floor-in-place"), 4<<20)
+	stays, err := newBare(filepath.Join(c.dir, "floor-in-place"), 4<<20)
 	if err != nil {
 		return s, err
 	}

@@ -128,19 +128,11 @@ func (b *bench) publishBare(ctx context.Context, br *broker, clk *clock.System, 
 // drainOutage commits events, then lets the link run. It returns the rate and
 // how long it took from the start of the link to the last arrival.
 func (b *bench) drainOutage(ctx context.Context, br *broker, clk *clock.System, gateway string) (rate float64, whole time.Duration, err error) {
-	dir, err := b.folder(gateway)
-	if err != nil {
-		return 0, 0, err
-	}
-	st, err := openStore(ctx, dir, clk.Now)
+	st, err := b.outage(ctx, clk, gateway)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, st.stop()) }()
-	m := &maker{now: clk.Now, numbering: st.Epoch()}
-	if err := st.fill(ctx, b.size.drain, func(i int) alert.Event { return outageEvent(m, i) }, nil); err != nil {
-		return 0, 0, err
-	}
 	got, err := listen(br, gateway)
 	if err != nil {
 		return 0, 0, err

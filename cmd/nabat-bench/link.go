@@ -14,7 +14,7 @@ import (
 	"nabat/sync/mqtt"
 )
 
-// link is the MQTT link of a gateway, running.
+// link is a link of a gateway, running.
 type link struct {
 	cancel context.CancelFunc
 	ended  chan error
@@ -22,26 +22,32 @@ type link struct {
 
 // openLink lets the link run over a journal. gateway names it in topics. sent
 // is told what the broker took, read when rows came out of the journal's alarm
-// lane; both may be nil.
-func openLink(ctx context.Context, st *store, br *broker, gateway string, sent func(alert.Ref), read func(time.Time)) (*link, error) {
-	lane := func(l journal.Lane) cursor.Lane {
-		return cursor.Lane{Source: st.Cursor(consumer, l), Appended: func() <-chan struct{} { return st.Appended(l) }}
-	}
-	alarm := lane(journal.Alarm)
+// lane; both may be nil. change may set further options.
+func openLink(ctx context.Context, st *store, br *broker, gateway string, sent func(alert.Ref), read func(time.Time), change ...func(*mqtt.Options)) (*link, error) {
+	alarm := st.lane(journal.Alarm)
 	if read != nil {
 		alarm.Source = timed{alarm.Source, read}
 	}
-	p, err := mqtt.New(mqtt.Options{
+	o := mqtt.Options{
 		Site: benchSite, Gateway: gateway, Broker: "tcp://" + br.address,
-		Alarm: alarm, Routine: lane(journal.Routine), Sent: sent,
-	})
+		Alarm: alarm, Routine: st.lane(journal.Routine), Sent: sent,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	p, err := mqtt.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("make the link: %w", err)
 	}
-	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	return runLink(ctx, p.Run), nil
+}
+
+// runLink lets a link run until it is stopped.
+func runLink(ctx context.Context, run func(context.Context) error) *link {
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &link{cancel: cancel, ended: make(chan error, 1)}
-	go func() { l.ended <- p.Run(run) }()
-	return l, nil
+	go func() { l.ended <- run(life) }()
+	return l
 }
 
 // timed tells when a lane gave rows.

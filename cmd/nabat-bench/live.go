@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/clock"
 )
 
 // measureLive compares a press on its way to a subscriber with a bare publish
@@ -20,26 +19,13 @@ func measureLive(ctx context.Context, b *bench) (s section, err error) {
 		return s, err
 	}
 	defer br.stop()
-	dir, err := b.folder("live")
-	if err != nil {
-		return s, err
-	}
-	clk, err := clock.NewSystem()
-	if err != nil {
-		return s, err
-	}
-	st, err := openStore(ctx, dir, clk.Now)
-	if err != nil {
-		return s, err
-	}
-	defer func() { err = errors.Join(err, st.stop()) }()
-	c, err := newChain(ctx, st, clk, alert.LevelHelp)
+	c, err := b.newChain(ctx, "live", alert.LevelHelp)
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
 	read := make(chan time.Time, 16)
-	l, err := openLink(ctx, st, br, "live", c.engine.Sent, func(at time.Time) { read <- at })
+	l, err := openLink(ctx, c.store, br, "live", c.engine.Sent, func(at time.Time) { read <- at })
 	if err != nil {
 		return s, err
 	}
@@ -60,14 +46,14 @@ func measureLive(ctx context.Context, b *bench) (s section, err error) {
 	}
 	defer gotBare.stop()
 
-	disk, err := newBare(filepath.Join(dir, "floor"), 0)
+	disk, err := newBare(filepath.Join(c.dir, "floor"), 0)
 	if err != nil {
 		return s, err
 	}
 	defer disk.close()
 
 	var floor, stored, pressed, committed, reading, travel samples
-	m := &maker{now: clk.Now, numbering: "0123456789abcdef"}
+	m := &maker{now: c.clk.Now, numbering: "0123456789abcdef"}
 	presses, publishes := 0, 0
 	bareOne := func(ctx context.Context) error {
 		e := m.alarm()

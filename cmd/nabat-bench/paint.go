@@ -8,32 +8,18 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/clock"
 	"nabat/gateway/web"
 )
 
 // measurePaint measures how long a press takes until the lobby page of a real
 // browser has drawn it.
 func measurePaint(ctx context.Context, b *bench) (s section, err error) {
-	dir, err := b.folder("paint")
-	if err != nil {
-		return s, err
-	}
-	clk, err := clock.NewSystem()
-	if err != nil {
-		return s, err
-	}
-	st, err := openStore(ctx, dir, clk.Now)
-	if err != nil {
-		return s, err
-	}
-	defer func() { err = errors.Join(err, st.stop()) }()
-	c, err := newChain(ctx, st, clk, alert.LevelEmergency)
+	c, err := b.newChain(ctx, "paint", alert.LevelEmergency)
 	if err != nil {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
-	address, stop, err := servePages(ctx, c, clk)
+	address, stop, err := servePages(ctx, c)
 	if err != nil {
 		return s, err
 	}
@@ -124,8 +110,8 @@ func pressAndClear(ctx context.Context, c *chain, page *page, i int, off time.Du
 }
 
 // servePages serves the gateway's pages on a port of loopback.
-func servePages(ctx context.Context, c *chain, clk *clock.System) (address string, stop func() error, err error) {
-	server, err := web.New(web.Options{Site: c.site, Source: c.engine, Now: clk.Now, Desk: c.engine})
+func servePages(ctx context.Context, c *chain) (address string, stop func() error, err error) {
+	server, err := web.New(web.Options{Site: c.site, Source: c.engine, Now: c.clk.Now, Desk: c.engine})
 	if err != nil {
 		return "", nil, fmt.Errorf("make the pages: %w", err)
 	}

@@ -19,7 +19,7 @@ import (
 	"nabat/gateway/pin"
 )
 
-// process is the gateway's binary, running.
+// process is one of the binaries, running.
 type process struct {
 	cmd   *exec.Cmd
 	said  bytes.Buffer // read after it has ended
@@ -67,9 +67,15 @@ func configure(dir, gateway, brokerAddress string) error {
 
 func configFile(dir string) string { return filepath.Join(dir, "nabat.toml") }
 
-// startGateway starts the binary and waits until it tells its service manager
-// that it is ready: that every point is armed. It returns how long that took.
-func (b *bench) startGateway(ctx context.Context, dir string) (p *process, took time.Duration, err error) {
+// startGateway starts the gateway and waits until it is ready: until every
+// point is armed. It returns how long that took.
+func (b *bench) startGateway(ctx context.Context, dir string) (*process, time.Duration, error) {
+	return startProgram(ctx, dir, b.binary, "run", "--config", configFile(dir), "--log", "warn")
+}
+
+// startProgram starts a program that keeps its data in dir, and waits until it
+// tells its service manager that it is ready. It returns how long that took.
+func startProgram(ctx context.Context, dir, program string, args ...string) (p *process, took time.Duration, err error) {
 	// An abstract name, as the service manager uses it: a path may be too long.
 	name := fmt.Sprintf("@nabat-bench-%d", os.Getpid())
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
@@ -78,14 +84,14 @@ func (b *bench) startGateway(ctx context.Context, dir string) (p *process, took 
 	}
 	defer manager.Close() //nolint:errcheck // nothing was written to it
 	p = &process{ended: make(chan error, 1), dir: dir}
-	p.cmd = exec.CommandContext(ctx, b.binary, "run", "--config", configFile(dir), "--log", "warn")
+	p.cmd = exec.CommandContext(ctx, program, args...)
 	p.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+name)
 	p.cmd.Stderr = &p.said
 	p.cmd.Cancel = func() error { return p.cmd.Process.Signal(syscall.SIGTERM) }
 	p.cmd.WaitDelay = 20 * time.Second
 	begun := time.Now()
 	if err := p.cmd.Start(); err != nil {
-		return nil, 0, fmt.Errorf("start %s (make build makes it): %w", b.binary, err)
+		return nil, 0, fmt.Errorf("start %s (make build makes it): %w", program, err)
 	}
 	ready := make(chan error, 1)
 	go func() { ready <- hearReady(manager) }()
@@ -98,7 +104,7 @@ func (b *bench) startGateway(ctx context.Context, dir string) (p *process, took 
 		err = fmt.Errorf("it ended before it was ready: %v", end) //nolint:errorlint // its exit status is only told
 	}
 	if err != nil {
-		return nil, 0, errors.Join(fmt.Errorf("start the gateway: %w", err), p.stop())
+		return nil, 0, errors.Join(fmt.Errorf("start %s: %w", program, err), p.stop())
 	}
 	return p, took, nil
 }
@@ -122,17 +128,17 @@ func hearReady(manager *net.UnixConn) error {
 	}
 }
 
-// stop asks the gateway to end and waits for it.
+// stop asks the program to end and waits for it.
 func (p *process) stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only when it has ended already
 	select {
 	case err := <-p.ended:
 		if err != nil {
-			return fmt.Errorf("the gateway ended badly: %w: %s", err, strings.TrimSpace(p.said.String()))
+			return fmt.Errorf("%s ended badly: %w: %s", filepath.Base(p.cmd.Path), err, strings.TrimSpace(p.said.String()))
 		}
 		return nil
 	case <-time.After(time.Minute):
-		return errors.Join(errors.New("the gateway does not end"), p.cmd.Process.Kill())
+		return errors.Join(fmt.Errorf("%s does not end", filepath.Base(p.cmd.Path)), p.cmd.Process.Kill())
 	}
 }
 
@@ -174,7 +180,7 @@ func (p *process) memory() (f footprint, err error) {
 	for name, into := range map[string]*int64{"VmRSS": &f.now, "VmHWM": &f.peak, "RssAnon": &f.own} {
 		kb, err := strconv.ParseInt(strings.TrimSuffix(field(file, name), " kB"), 10, 64)
 		if err != nil {
-			return f, fmt.Errorf("read %s of the gateway: %w", name, err)
+			return f, fmt.Errorf("read %s of %s: %w", name, filepath.Base(p.cmd.Path), err)
 		}
 		*into = kb << 10
 	}

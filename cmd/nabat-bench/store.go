@@ -10,6 +10,7 @@ import (
 	"nabat/gateway/alert"
 	"nabat/gateway/clock"
 	"nabat/gateway/journal"
+	"nabat/sync/cursor"
 )
 
 // consumer is the name under which cmd/nabat's link reads the journal, and
@@ -53,6 +54,11 @@ func (s *store) stop() error {
 	return nil
 }
 
+// lane returns a lane for a link.
+func (s *store) lane(l journal.Lane) cursor.Lane {
+	return cursor.Lane{Source: s.Cursor(consumer, l), Appended: func() <-chan struct{} { return s.Appended(l) }}
+}
+
 // depth returns how many rows wait in both lanes.
 func (s *store) depth() (n int64) {
 	for _, c := range s.Stats().Cursors {
@@ -83,6 +89,23 @@ func (s *store) append(ctx context.Context, e alert.Event) (time.Duration, error
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
+}
+
+// outage returns a journal, running, in which the events of an outage wait.
+func (b *bench) outage(ctx context.Context, clk *clock.System, name string) (*store, error) {
+	dir, err := b.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	st, err := openStore(ctx, dir, clk.Now)
+	if err != nil {
+		return nil, err
+	}
+	m := &maker{now: clk.Now, numbering: st.Epoch()}
+	if err := st.fill(ctx, b.size.drain, func(i int) alert.Event { return outageEvent(m, i) }, nil); err != nil {
+		return nil, errors.Join(err, st.stop())
+	}
+	return st, nil
 }
 
 // fill appends n events; next makes them. It keeps fewer in memory than the
