@@ -12,8 +12,12 @@ LINT_VERSION = v2.13.0
 LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 GUEST_TIMEOUT = 40m
 
-# Debian packages that the tests use for real: a broker, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
-APT = mosquitto mosquitto-clients chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils
+# Debian packages that the tests use for real: a broker, a database, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
+APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils
+
+# A test that hangs is named after ten minutes; two packages at a time, because their real parts share the processors.
+GO_TEST    = $(GO) test -p 2 -timeout 10m
+STAGES     = lint cross race unit fuzz browser guest
 
 .PHONY: help demo build cross test tools lint unit race fuzz browser guest bench shots clean
 
@@ -34,7 +38,12 @@ cross: ## dist/ for every board: arm (ARMv6), arm64, amd64
 	GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-dispatch-linux-arm64 ./cmd/nabat-dispatch
 	GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o dist/nabat-dispatch-linux-amd64 ./cmd/nabat-dispatch
 
-test: tools lint cross race unit fuzz browser guest ## everything: lint, unit, race, property, fuzz, broker, browser, virtual hardware, power cuts
+test: tools ## everything: lint, unit, race, property, fuzz, broker, browser, virtual hardware, power cuts
+	@for stage in $(STAGES); do \
+	  begin=$$(date +%s); echo "== $$stage"; \
+	  $(MAKE) --no-print-directory $$stage || { echo "== $$stage FAILED after $$(($$(date +%s) - begin)) s"; exit 1; }; \
+	  echo "== $$stage passed in $$(($$(date +%s) - begin)) s"; \
+	done
 
 tools: ## install what the tests need (apt packages need root; says which are missing otherwise)
 	@missing=$$(for p in $(APT); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
@@ -55,16 +64,16 @@ lint: ## gofmt, vet, the import direction and the house rules
 	$(LINT) run --timeout 15m ./...
 
 unit: ## unit, property, broker and crash tests, without the race detector (real speeds)
-	$(GO) test -timeout 20m ./...
+	$(GO_TEST) ./...
 
 race: ## the same tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race -short -timeout 10m ./...
+	CGO_ENABLED=1 $(GO_TEST) -race -short ./...
 
 fuzz: ## every fuzz target, 5000 inputs each
 	@./.ci/fuzz $(GO) 5000x
 
 browser: ## lobby, console, wall and dispatch in a real Chromium
-	$(GO) test -tags browser -timeout 15m -run Browser ./gateway/web/... ./sync/dispatch/desk ./cmd/nabat/...
+	$(GO_TEST) -tags browser -run Browser ./gateway/web/... ./sync/dispatch/desk ./cmd/nabat/...
 
 guest: ## virtual hardware: kernel GPIO, the real binary, honest power cuts, other processors
 	$(GO) test -tags guest -timeout $(GUEST_TIMEOUT) ./hw/guest/...
