@@ -333,4 +333,21 @@ func TestAPageOfEachKindIsMade(t *testing.T) {
 	}
 }
 
+func TestARevokedGatewayIsNotTakenForABrokenDatabase(t *testing.T) {
+	w := newTown(t)
+	w.press(press{id: "alert-1", number: 1, kind: alert.Fire, level: alert.LevelEmergency})
+	if err := w.store.Revoke(t.Context(), school(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	s := w.desk(nil)
+	v := open(t, s).in("boris", otherSecret)
+	token := v.token()
+	if status, body := v.form(one("alert-1")+"/take", nil, "token", token, "number", "1"); status != http.StatusConflict || !strings.Contains(body, `"revoked"`) {
+		t.Errorf("%d %s", status, body)
+	}
+	if c := shown(t, s, alert.English, "boris").Alerts[0]; !c.Mine || !c.CanTake || len(c.Orders) != 0 {
+		t.Errorf("taken here, the school not told, to be tried again: %+v", c)
+	}
+}
+
 var _ store.Signer = signer{}

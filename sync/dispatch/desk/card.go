@@ -2,6 +2,7 @@ package desk
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -106,6 +107,10 @@ func (s *Server) card(p *picture, d dictionary, a store.Alert, me string) card {
 			line = cardLine{"wait", d.fill("taken.before", "who", p.name(t.By), "time", s.clock(t.At))}
 		}
 		c.Taken = &line
+		// Taken, but the school was never told: it can be tried again.
+		if c.Mine && !slices.ContainsFunc(p.Commands[name], func(o store.Command) bool { return o.Claims.Verb == command.Acknowledge }) {
+			c.CanTake = true
+		}
 	}
 	c.People = s.people(p, d, a)
 	for _, t := range a.Teams {

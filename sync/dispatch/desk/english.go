@@ -55,6 +55,7 @@ func english() words.Words {
 		"teams.title": "Mobile teams", "teams.name": "Name", "teams.phone": "Telephone", "teams.retired": "retired",
 
 		"error.session": "Your session has ended. Log in again.", "error.token": "This form is out of date. Reload the page and try again.", "error.admin": "Only an admin may do this.", "error.broken": "Not done: the dispatch database does not answer. Try again.",
+		"error.revoked": "The gateway's credentials were withdrawn: no command can reach it. Call.", "error.untold": "You have taken this alert, but the school could not be told. Try again.",
 		"error.unknown": "There is nothing at this address.", "error.form": "The form is incomplete or wrong. Nothing was done.", "error.closed": "This alert is closed already ({who}).", "error.taken": "{who} has taken this alert already, at {time}.",
 		"error.team": "Choose a team and the minutes until it arrives.", "error.outcome": "Choose how it ended.", "error.why": "Write what happened.", "error.unsure": "No answer in time. Look at the alert before you try again.",
 		"error.announce.empty": "Write the text in one language at the least.", "error.announce.long": "An announcement may have {n} characters.", "error.drill.sure": "Confirm that the school has agreed to the drill.",

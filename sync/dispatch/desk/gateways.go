@@ -199,7 +199,15 @@ func (s *Server) orderRow(p page, c store.Command, info store.GatewayInfo) order
 func (s *Server) issue(w http.ResponseWriter, r *http.Request, v visitor, g store.Gateway, c command.Claims) bool {
 	c.Who = v.Operator.ID
 	issued, err := s.opt.Store.Issue(r.Context(), g, c, v.Operator.ID, s.opt.Signer)
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrDenied):
+		s.refuse(w, r, http.StatusConflict, "revoked")
+		return false
+	case err != nil && c.Verb == command.Acknowledge: // it is taken here already
+		s.log.Error("a command could not be issued", "error", err)
+		s.refuse(w, r, http.StatusServiceUnavailable, "untold")
+		return false
+	case err != nil:
 		s.broken(w, r, "a command could not be issued", err)
 		return false
 	}
