@@ -226,7 +226,7 @@ func TestREADMEInstallsWhereTheFilesAreLookedFor(t *testing.T) {
 // acting on them, so their lines are read here.
 func TestLinesOfTheOtherFiles(t *testing.T) {
 	for path, want := range map[string][]string{
-		filepath.Join("tmpfiles.d", "nabat.conf"):    {"d /etc/nabat 0750 root nabat -", "z /etc/nabat/nabat.toml 0640 root nabat -"},
+		filepath.Join("tmpfiles.d", "nabat.conf"):    {"d /etc/nabat 0750 root nabat -", "z /etc/nabat/* 0640 root nabat -"},
 		filepath.Join("udev", "60-nabat-gpio.rules"): {`SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660"`},
 	} {
 		b, err := os.ReadFile(path)
