@@ -24,6 +24,7 @@ func figures() []figure {
 		{"commit", measureCommit},
 		{"live", measureLive},
 		{"paint", measurePaint},
+		{"lamp", measureLamp},
 		{"drain", measureDrain},
 		{"append", measureAppend},
 		{"start", measureStart},
@@ -64,10 +65,11 @@ func small() sizes {
 
 // bench is one run of the program.
 type bench struct {
-	dir    string // data of this run; removed at its end
-	binary string
-	size   sizes
-	note   io.Writer
+	dir            string // data of this run; removed at its end
+	binary         string
+	dispatchBinary string
+	size           sizes
+	note           io.Writer
 
 	queue string // folder of the journal with the long queue, once it is made
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,14 +27,15 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestQuickRunMeasuresEveryFigure(t *testing.T) {
 	dir := t.TempDir()
 	binary, report := filepath.Join(dir, "nabat"), filepath.Join(dir, "figures.md")
-	args := []string{"-quick", "-dir", dir, "-nabat", binary, "-o", report}
-	want := map[string]int{"commit": 1, "live": 1, "paint": 1, "drain": 2, "append": 1, "start": 4, "overtake": 2}
+	args := []string{"-quick", "-dir", dir, "-nabat", binary, "-dispatch", filepath.Join(dir, "nabat-dispatch"), "-o", report}
+	want := map[string]int{"commit": 1, "live": 1, "paint": 1, "lamp": 1, "drain": 2, "append": 1, "start": 4, "overtake": 2}
 	if testing.Short() {
-		delete(want, "paint")
-		delete(want, "start")
-		args = append(args, "-only", "commit,live,drain,append,overtake")
-	} else if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "../nabat").CombinedOutput(); err != nil {
-		t.Fatalf("build the gateway: %v: %s", err, out)
+		for _, others := range []string{"paint", "lamp", "start"} {
+			delete(want, others)
+		}
+		args = append(args, "-only", strings.Join(slices.Sorted(maps.Keys(want)), ","))
+	} else if out, err := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir, "../nabat", "../nabat-dispatch").CombinedOutput(); err != nil {
+		t.Fatalf("build the programs: %v: %s", err, out)
 	}
 	var table, notes bytes.Buffer
 	if err := command(t.Context(), args, &table, &notes); err != nil {

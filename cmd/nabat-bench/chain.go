@@ -33,6 +33,7 @@ type chain struct {
 const buttons = 16
 
 func buttonID(i int) string { return fmt.Sprintf("button-%d", i%buttons) }
+func roomID(i int) string   { return fmt.Sprintf("room-%d", i%buttons) }
 
 // newChain runs gestures and engine over an empty journal in a folder of its
 // own, which name begins. level is what a tap asks for.
@@ -134,7 +135,7 @@ func (c *chain) signal(ctx context.Context, s point.Signal) error {
 func wallOfButtons(tap alert.Level) *alert.Site {
 	s := &alert.Site{ID: "school-12", Gateway: "main", Language: alert.English, Places: make(map[string]alert.Place)}
 	for i := range buttons {
-		room := fmt.Sprintf("room-%d", i)
+		room := roomID(i)
 		s.Places[room] = alert.Place{ID: room, Path: []alert.Text{{EN: "Main building"}, {EN: "2nd floor"}, {EN: fmt.Sprintf("Room %d", i)}}}
 		s.Buttons = append(s.Buttons, alert.Button{
 			ID: buttonID(i), Place: room,

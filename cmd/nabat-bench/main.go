@@ -47,6 +47,7 @@ func command(ctx context.Context, args []string, out, note io.Writer) error {
 	only := flags.String("only", "", "measure only these figures, by comma: "+strings.Join(names(), ", "))
 	dir := flags.String("dir", ".cache", "keep data below `DIR`: the disk that is measured")
 	binary := flags.String("nabat", "bin/nabat", "the gateway's binary, as `make build` makes it")
+	dispatchBinary := flags.String("dispatch", "bin/nabat-dispatch", "the dispatch service's binary, as `make build` makes it")
 	quick := flags.Bool("quick", false, "small numbers: proves that everything works, measures nothing")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to `FILE`")
 	if err := flags.Parse(args); err != nil {
@@ -70,7 +71,7 @@ func command(ctx context.Context, args []string, out, note io.Writer) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	b := &bench{size: full(), note: note, binary: *binary}
+	b := &bench{size: full(), note: note, binary: *binary, dispatchBinary: *dispatchBinary}
 	if *quick {
 		b.size = small()
 	}
