@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
@@ -73,7 +74,17 @@ func TestKill9UnderLoad(t *testing.T) {
 	checkOpen(t, "last start", p, ledgers)
 	p.waitFor(t, "an empty queue", emptyQueue)
 	p.stop(t)
-	checkJournal(t, dir, ledgers, far)
+	rows := journalRows(t, dir)
+	checkLedgers(t, rows, ledgers)
+	p = start(t, path, dir) // what the gateway wrote while it ended goes out now
+	waitForRows(t, rows, far)
+	p.stop(t)
+	rows = journalRows(t, dir)
+	for _, e := range far.seen() {
+		if _, ok := rows[e.ID()]; !ok {
+			t.Errorf("%s (%s) arrived but is not in the journal", e.ID(), e.Type)
+		}
+	}
 	far.checkOrder(t)
 	for _, l := range ledgers {
 		t.Logf("button %s: %d presses tried, %d acknowledged; %d clears tried, %d acknowledged", l.id, l.pressTried, l.pressAcked, l.clearTried, l.clearAcked)
@@ -180,9 +191,9 @@ func checkOpen(t *testing.T, when string, p *process, ledgers []*ledger) {
 	}
 }
 
-// checkJournal compares the stopped gateway's journal with what is certain and
-// with what has arrived.
-func checkJournal(t *testing.T, dir string, ledgers []*ledger, far *farEnd) {
+// journalRows returns what the stopped gateway's journal holds, by the ids under
+// which it goes out.
+func journalRows(t *testing.T, dir string) map[string]alert.Event {
 	t.Helper()
 	r, err := journal.OpenReader(filepath.Join(dir, journalFile))
 	if err != nil {
@@ -193,9 +204,9 @@ func checkJournal(t *testing.T, dir string, ledgers []*ledger, far *farEnd) {
 	if err != nil || !report.OK() || len(report.Twice) > 0 {
 		t.Errorf("the journal is not sound: %+v, %v", report, err)
 	}
-	raised, cleared := make(map[string]int), make(map[string]int)
-	rows := make(map[string]bool)
+	rows := make(map[string]alert.Event)
 	pipe, w := io.Pipe()
+	defer pipe.Close()
 	go func() {
 		_, err := r.Export(t.Context(), w)
 		_ = w.CloseWithError(err)
@@ -208,7 +219,7 @@ func checkJournal(t *testing.T, dir string, ledgers []*ledger, far *farEnd) {
 			Data  json.RawMessage
 		}
 		if err := dec.Decode(&line); errors.Is(err, io.EOF) {
-			break
+			return rows
 		} else if err != nil {
 			t.Fatal(err)
 		}
@@ -216,11 +227,20 @@ func checkJournal(t *testing.T, dir string, ledgers []*ledger, far *farEnd) {
 		if err := json.Unmarshal(line.Data, &e); err != nil {
 			t.Fatal(err)
 		}
-		rows[fmt.Sprintf("%s-%d", line.Epoch, line.Seq)] = true
-		if line.Type == alert.Raised {
+		e.Type = line.Type
+		rows[fmt.Sprintf("%s-%d", line.Epoch, line.Seq)] = e
+	}
+}
+
+// checkLedgers compares the journal with what is certain.
+func checkLedgers(t *testing.T, rows map[string]alert.Event, ledgers []*ledger) {
+	t.Helper()
+	raised, cleared := make(map[string]int), make(map[string]int)
+	for _, e := range rows {
+		if e.Type == alert.Raised {
 			raised[e.Point]++
 		}
-		if line.Type == alert.Cleared {
+		if e.Type == alert.Cleared {
 			cleared[e.Place.ID]++
 		}
 	}
@@ -232,25 +252,21 @@ func checkJournal(t *testing.T, dir string, ledgers []*ledger, far *farEnd) {
 			t.Errorf("button %s: %d clears in the journal, want between %d acknowledged and %d tried", l.id, n, l.clearAcked, l.clearTried)
 		}
 	}
-	waitForRows(t, rows, far)
 }
 
-// waitForRows waits until everything that the journal holds has arrived, but
-// for what the stopping gateway wrote last, and checks that nothing else did.
-func waitForRows(t *testing.T, rows map[string]bool, far *farEnd) {
+// waitForRows waits until everything of the journal has arrived.
+func waitForRows(t *testing.T, rows map[string]alert.Event, far *farEnd) {
 	t.Helper()
+	missing := maps.Clone(rows)
+	defer func() {
+		for id, e := range missing {
+			t.Logf("%s (%s) has not arrived", id, e.Type)
+		}
+	}()
 	waitUntil(t, "arrival of every event", func() bool {
-		arrived := 0
 		for _, e := range far.seen() {
-			if rows[e.ID()] {
-				arrived++
-			}
+			delete(missing, e.ID())
 		}
-		return arrived >= len(rows)-1
+		return len(missing) == 0
 	})
-	for _, e := range far.seen() {
-		if !rows[e.ID()] {
-			t.Errorf("%s (%s) arrived but is not in the journal", e.ID(), e.Type)
-		}
-	}
 }
