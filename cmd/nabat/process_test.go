@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -21,13 +22,13 @@ import (
 // in well under a second, on a machine that may be busy with other work.
 const patience = 60 * time.Second
 
-// binary builds the real program once for all tests of the package.
+// binDirectory names the environment variable with the folder of the program
+// under test.
+const binDirectory = "NABAT_TEST_BIN"
+
+// binary builds the real program once for the tests of the package that run it.
 var binary = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "nabat-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "nabat")
+	path := filepath.Join(os.Getenv(binDirectory), "nabat")
 	cmd := exec.Command("go", "build", "-o", path, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -37,10 +38,16 @@ var binary = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if path, err := binary(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(path))
+	dir, err := os.MkdirTemp("", "nabat-test-")
+	if err == nil {
+		err = os.Setenv(binDirectory, dir)
 	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:forbidigo // a test binary ends so
+	}
+	status := m.Run()
+	_ = os.RemoveAll(dir)
 	os.Exit(status) //nolint:forbidigo // a test binary ends so
 }
 
@@ -90,15 +97,19 @@ place = "place-%[1]s"
 	return path, listen
 }
 
-// freeAddress returns a loopback address that nobody listens on.
+// freeAddress returns a loopback address that nobody listens on. Its port is
+// not one of those that the kernel gives to outgoing connections: one of them
+// could take it while the program is down.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port was found")
+	return ""
 }
 
 // process is a running `nabat run`.
@@ -133,6 +144,8 @@ func startUnready(t *testing.T, configPath, dir string, env ...string) *process 
 	}
 	p := &process{cmd: exec.Command(path, "run", "--config", configPath), client: control.NewClient(filepath.Join(dir, control.SocketName)), log: &logBuffer{}, ended: make(chan error, 1)}
 	p.cmd.Stderr = p.log
+	// A test binary that dies must not leave a gateway behind.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Env = append(os.Environ(), env...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
