@@ -74,15 +74,23 @@ func (s *session) connect(ctx context.Context) error {
 	return token.Error()
 }
 
+// listenQoS is asked for what comes from dispatch. The session ends with the
+// connection, so that nothing would be repeated after it; within it TCP loses
+// nothing. What a broker drops is mended by its sender: a receipt by the next
+// one, a command without an answer by being signed anew. A level more costs a
+// broker cluster one replicated queue for each subscription, which is more than
+// a thousand gateways that come back at once leave it time for.
+const listenQoS = 0
+
 // begin says that the gateway is online and asks for receipts and commands. It
 // does not wait: what is published next follows on the same connection.
 func (s *session) begin() {
 	b := beginning{changed: s.p.o.Health.Changed(), birth: s.publishStatus(true)}
-	b.receipts = s.client.Subscribe(s.p.topics.Receipt(), 1, func(_ paho.Client, m paho.Message) {
+	b.receipts = s.client.Subscribe(s.p.topics.Receipt(), listenQoS, func(_ paho.Client, m paho.Message) {
 		s.p.receipts.add(m.Payload())
 	})
 	if s.p.o.Command != nil {
-		b.commands = s.client.Subscribe(s.p.topics.Command(), 1, func(_ paho.Client, m paho.Message) {
+		b.commands = s.client.Subscribe(s.p.topics.Command(), listenQoS, func(_ paho.Client, m paho.Message) {
 			s.p.commands.add(m.Payload(), m.Retained())
 		})
 	}
