@@ -26,6 +26,7 @@ func figures() []figure {
 		{"paint", measurePaint},
 		{"lamp", measureLamp},
 		{"drain", measureDrain},
+		{"http", measureHTTP},
 		{"append", measureAppend},
 		{"start", measureStart},
 		{"overtake", measureOvertake},
