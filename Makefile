@@ -10,6 +10,9 @@ LDFLAGS    = -s -w -X main.version=$(VERSION)
 SMALL      = -tags sqliteonly
 LINT_VERSION = v2.13.0
 LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
+NATS_VERSION = v2.12.3
+# The tests look for .cache/bin/nats-server-v* in their folder and those above it.
+NATS       = $(CACHE)/bin/nats-server-$(NATS_VERSION)
 GUEST_TIMEOUT = 40m
 
 # Debian packages that the tests use for real: a broker, a database, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
@@ -19,7 +22,7 @@ APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-sys
 GO_TEST    = $(GO) test -p 2 -timeout 10m
 STAGES     = lint cross race unit fuzz browser guest
 
-.PHONY: help demo build cross test tools lint unit race fuzz browser guest bench shots clean
+.PHONY: help demo build cross test tools lint unit race fuzz browser guest bench scale shots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -52,13 +55,19 @@ tools: ## install what the tests need (apt packages need root; says which are mi
 	    apt-get -q -o DPkg::Lock::Timeout=400 update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=400 install -y --no-install-recommends $$missing >/dev/null || exit 1; \
 	  else echo "These Debian packages are missing; install them as root and run make again:"; echo "  apt-get install --no-install-recommends" $$missing; exit 1; fi; \
 	fi
-	@$(MAKE) --no-print-directory $(LINT)
+	@$(MAKE) --no-print-directory $(LINT) $(NATS)
 
 $(LINT):
 	@echo "building golangci-lint $(LINT_VERSION) (once, a minute or two)"
 	@mkdir -p $(dir $(LINT))
 	GOBIN=$(CACHE)/lint $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
 	@mv $(CACHE)/lint/golangci-lint $(LINT)
+
+$(NATS):
+	@echo "building nats-server $(NATS_VERSION) (once, a minute or two)"
+	@mkdir -p $(dir $(NATS))
+	GOBIN=$(CACHE)/nats $(GO) install -trimpath github.com/nats-io/nats-server/v2@$(NATS_VERSION)
+	@mv $(CACHE)/nats/nats-server $(NATS)
 
 lint: ## gofmt, vet, the import direction and the house rules
 	$(LINT) run --timeout 15m ./...
@@ -77,6 +86,9 @@ browser: ## lobby, console, wall and dispatch in a real Chromium
 
 guest: ## virtual hardware: kernel GPIO, the real binary, honest power cuts, other processors
 	$(GO) test -tags guest -timeout $(GUEST_TIMEOUT) ./hw/guest/...
+
+scale: $(NATS) ## the storm of docs/scale.md in full: 1000 gateways, a broker cluster, PostgreSQL, two dispatch processes, two kills
+	$(GO) test -count=1 -timeout 15m -v -run TestARegion ./cmd/nabat-dispatch -args -gateways 1000 -each 100
 
 bench: build ## the figures, each against a floor in the same run; writes docs/benchmarks.md
 	$(GO) run ./cmd/nabat-bench -o docs/benchmarks.md
