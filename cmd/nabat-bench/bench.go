@@ -30,6 +30,8 @@ func figures() []figure {
 		{"append", measureAppend},
 		{"start", measureStart},
 		{"overtake", measureOvertake},
+		{"ingest", measureIngest},
+		{"storm", measureStorm},
 	}
 }
 

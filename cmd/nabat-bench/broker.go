@@ -49,7 +49,10 @@ log_dest stderr
 
 // startBroker starts a broker and waits until it accepts connections. It tries
 // another port when somebody else was faster.
-func startBroker(ctx context.Context, b *bench) (*broker, error) {
+func startBroker(ctx context.Context, b *bench) (*broker, error) { return startBrokerWith(ctx, b, "") }
+
+// startBrokerWith starts a broker with more lines in its configuration.
+func startBrokerWith(ctx context.Context, b *bench, more string) (*broker, error) {
 	program, err := need("mosquitto", "mosquitto")
 	if err != nil {
 		return nil, err
@@ -59,7 +62,7 @@ func startBroker(ctx context.Context, b *bench) (*broker, error) {
 		return nil, err
 	}
 	for range 5 {
-		br, startErr := tryBroker(ctx, program, dir)
+		br, startErr := tryBroker(ctx, program, dir, more)
 		if startErr == nil {
 			return br, nil
 		}
@@ -81,7 +84,7 @@ func freeAddress(ctx context.Context) (*net.TCPAddr, error) {
 	return address, nil
 }
 
-func tryBroker(ctx context.Context, program, dir string) (*broker, error) {
+func tryBroker(ctx context.Context, program, dir, more string) (*broker, error) {
 	address, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
