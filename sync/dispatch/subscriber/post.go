@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"strings"
 	"sync"
@@ -63,8 +64,10 @@ type PostOptions struct {
 // Post takes messages from a broker of any kind to the database, and receipts
 // and commands to the broker. Its methods may be called from any goroutine.
 type Post struct {
-	o       PostOptions
-	events  chan message
+	o PostOptions
+	// events has a queue for each worker. What one gateway sends goes through one
+	// of them, so that it is stored in the order in which it came.
+	events  [workers]chan message
 	words   chan message
 	refused atomic.Uint64
 	out     outbox
@@ -88,7 +91,10 @@ func NewPost(o PostOptions) *Post {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Post{o: o, events: make(chan message, queued), words: make(chan message, queued)}
+	p := &Post{o: o, words: make(chan message, queued)}
+	for i := range p.events {
+		p.events[i] = make(chan message, queued/workers)
+	}
 	p.out.init()
 	return p
 }
@@ -106,7 +112,7 @@ func (p *Post) Take(ctx context.Context, topic string, payload []byte, retained 
 	m := message{gateway: g, raw: payload, at: p.o.Now(), retained: retained, done: done}
 	into := p.words
 	if err == nil && kind != "status" {
-		into = p.events
+		into = p.queueOf(g)
 		m.event, err = read(g, kind, payload)
 	}
 	if err != nil {
@@ -119,6 +125,13 @@ func (p *Post) Take(ctx context.Context, topic string, payload []byte, retained 
 	case <-ctx.Done():
 		done(ErrEnded)
 	}
+}
+
+// queueOf returns the queue for the events of a gateway.
+func (p *Post) queueOf(g store.Gateway) chan message {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(g.String())) // never fails
+	return p.events[h.Sum32()%workers]
 }
 
 // parseTopic takes "nabat/1/SITE/GATEWAY/status" and
@@ -167,37 +180,30 @@ func (p *Post) refuse(g store.Gateway, err error) {
 // then still on its way is to come again.
 func (p *Post) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() { p.work(ctx) })
+	for _, queue := range p.events {
+		wg.Go(func() { p.work(ctx, queue) })
 	}
 	wg.Go(func() { p.listen(ctx) })
 	wg.Wait()
-	for {
-		select {
-		case m := <-p.events:
+	for _, queue := range append(p.events[:], p.words) {
+		for len(queue) > 0 {
+			m := <-queue
 			m.done(ErrEnded)
-		case m := <-p.words:
-			m.done(ErrEnded)
-		default:
-			return nil
 		}
 	}
+	return nil
 }
 
 // work hands events over in groups: the more wait, the more share a commit.
-func (p *Post) work(ctx context.Context) {
+func (p *Post) work(ctx context.Context, queue <-chan message) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-p.events:
+		case m := <-queue:
 			list := []message{m}
-			for len(list) < group && len(p.events) > 0 {
-				select {
-				case m := <-p.events:
-					list = append(list, m)
-				default:
-				}
+			for len(list) < group && len(queue) > 0 {
+				list = append(list, <-queue)
 			}
 			p.submit(ctx, list)
 		}
