@@ -27,7 +27,7 @@ func (g *Gate) status(w http.ResponseWriter, r *http.Request, c caller) {
 		return
 	}
 	now := g.o.Now()
-	heard, err := g.o.Store.Heard(r.Context(), store.Word{Gateway: c.Gateway, Status: s, Link: linkName, At: now})
+	heard, err := g.o.Store.Heard(r.Context(), store.Word{Gateway: c.Gateway, Status: s, Link: linkName, At: now, Answered: true})
 	if err != nil {
 		g.failed(w, r, c, err)
 		return

@@ -28,6 +28,9 @@ type Word struct {
 	// Stale marks a retained document: it says what was last said, not that
 	// the gateway lives now.
 	Stale bool
+	// Answered says that the link answers the word with the receipt itself, so
+	// that none is owed later.
+	Answered bool
 }
 
 // Heard is what a link owes the gateway after a word.
@@ -38,7 +41,9 @@ type Heard struct {
 	// empty where the document has none.
 	Receipt event.Receipt
 	// Due says that the receipt should be sent (again): the session is new, or
-	// the gateway's last event has been beyond the mark for more than 10 s.
+	// for more than 10 s the gateway's last event has been beyond the mark, or
+	// rows have waited for this link. Of those the receipt may have been lost,
+	// because a process ended between the commit and the receipt.
 	Due bool
 	// Pending counts the commands that have neither an answer nor expired.
 	// After a new session, reissue them.
@@ -126,6 +131,7 @@ func (s *Store) note(ctx context.Context, t tx, key int64, w Word, doc string, o
 		return err
 	}
 	at := micros(w.At)
+	heard = min(heard, at) // our clock may have been ahead
 	switch {
 	case !w.Status.Online && known && was != session:
 		return nil // the will of a session that another has followed already
@@ -155,9 +161,10 @@ func (s *Store) note(ctx context.Context, t tx, key int64, w Word, doc string, o
 		return err
 	}
 	switch now := micros(w.At); {
-	case out.Receipt.Epoch == "" || w.Status.LastSeq <= out.Receipt.Through:
+	case w.Answered: // what the other link waits for is the other link's
+	case out.Receipt.Epoch == "" || w.Status.LastSeq <= out.Receipt.Through && w.Status.QueueDepth == 0:
 		behind = 0
-	case behind == 0:
+	case behind == 0 || behind > now: // our clock may have been ahead
 		behind = now
 	case now-behind >= behindFor.Microseconds():
 		out.Due = true
@@ -182,8 +189,7 @@ func (s *Store) note(ctx context.Context, t tx, key int64, w Word, doc string, o
 	return noteClock(ctx, t, key, w)
 }
 
-// behindFor is how long the last event may be beyond the mark before the
-// receipt is said again.
+// behindFor is how long events may be without a receipt before it is said again.
 const behindFor = 10 * time.Second
 
 func noteClock(ctx context.Context, t tx, key int64, w Word) error {

@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"nabat/gateway/alert"
+	"nabat/sync/event"
+)
+
+// TestALostReceiptIsSaidAgain: everything is stored, and the gateway has not
+// heard of it, because the process ended between the commit and the receipt.
+func TestALostReceiptIsSaidAgain(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		w := newWatch()
+		s := ready(t, Options{URL: url, Now: w.now})
+		say := func(link string, waiting uint64) Heard {
+			t.Helper()
+			h, err := s.Heard(ctx, Word{Gateway: school, Link: link, At: w.now(), Answered: link == "http", Status: event.Status{
+				Online: true, Session: link, Epoch: "e1", LastSeq: 1, QueueDepth: waiting,
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h
+		}
+		say("mqtt", 1)
+		say("http", 1)
+		ingest(t, s, said(school, "e1", 1, about(alert.Raised, "a1", 1, stamp(w.now(), "b", 1, true)), "mqtt", w.now()))
+		w.add(5 * time.Second)
+		say("mqtt", 1)
+		w.add(6 * time.Second)
+		say("http", 0) // this link has been answered; the other one still waits
+		if h := say("mqtt", 1); !h.Due || h.Receipt.Through != 1 {
+			t.Errorf("a row waits for its receipt: %+v", h)
+		}
+		if h := say("mqtt", 0); h.Due {
+			t.Errorf("nothing waits: %+v", h)
+		}
+		say("mqtt", 1)
+		w.add(11 * time.Second)
+		w.add(-time.Hour)
+		say("mqtt", 1)
+		w.add(11 * time.Second)
+		if h := say("mqtt", 1); !h.Due {
+			t.Error("a clock that was set back keeps the receipt away")
+		}
+	})
+}
+
+// TestAClockOfDispatchThatWasAheadHidesNoSilence: a word that was noted in the
+// future must not keep a dead gateway alive until then.
+func TestAClockOfDispatchThatWasAheadHidesNoSilence(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		w := newWatch()
+		s := ready(t, Options{URL: url, Now: w.now})
+		say := func() {
+			t.Helper()
+			if _, err := s.Heard(ctx, Word{Gateway: school, Link: "mqtt", At: w.now(), Status: event.Status{Online: true, Session: "s"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.add(24 * time.Hour)
+		say()
+		w.add(-24 * time.Hour)
+		say()
+		w.add(SilentAfter)
+		if i, err := s.GatewayInfo(ctx, school); err != nil || i.Online {
+			t.Errorf("heard %v, online %v at %v; %v", i.Heard, i.Online, w.now(), err)
+		}
+	})
+}
