@@ -169,10 +169,13 @@ func (p *proofs) follow(ctx context.Context, i int, t *trip) error {
 		return err
 	}
 	p.forget()
+	if shown.Before(answered) {
+		return fmt.Errorf("the lamp said \"received\" of event %d before dispatch did: %w", answer.ref.Seq, errWrong)
+	}
 	t.whole.add(shown.Sub(begun))
 	t.committed.add(answer.at.Sub(begun))
 	t.taken.add(taken.Sub(answer.at))
-	t.answered.add(max(answered.Sub(taken), 0))
+	t.answered.add(max(answered.Sub(taken), 0)) // the acknowledgement may be noted late
 	t.shown.add(shown.Sub(answered))
 	if err := p.c.release(ctx, i); err != nil {
 		return err
