@@ -62,8 +62,9 @@ func (g *Gate) store(ctx context.Context, c caller, b batch) (event.Reply, error
 		}
 	}
 	for _, r := range refusals {
-		// What is kept is covered by the receipt: for the gateway it is done.
-		if r.Gateway == c.Gateway && !r.Kept {
+		// What is kept is covered by the receipt: for the gateway it is done. It
+		// parks what is rejected, so that what may pass is left out: it comes again.
+		if r.Gateway == c.Gateway && !r.Kept && !r.Passing {
 			reply.Rejected = append(reply.Rejected, event.Rejection{ID: r.ID, Reason: cut(r.Reason)})
 		}
 	}

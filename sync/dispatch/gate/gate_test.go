@@ -345,3 +345,31 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// revoking withdraws the gateway's credentials when its request has been let in.
+type revoking struct {
+	Intake
+	before func()
+}
+
+// Submit implements Intake.
+func (i revoking) Submit(ctx context.Context, list []store.Arrival) ([]store.Receipt, []store.Refusal, error) {
+	i.before()
+	return i.Intake.Submit(ctx, list)
+}
+
+// TestWhatMayBeTakenLaterIsNotRejected: the gateway parks for good what is
+// rejected, and its credentials may be given back.
+func TestWhatMayBeTakenLaterIsNotRejected(t *testing.T) {
+	var r *rig
+	r = newRig(t, func(o *Options) {
+		o.Intake = revoking{o.Intake, func() {
+			if err := r.store.Revoke(context.Background(), r.main, "test"); err != nil {
+				t.Error(err)
+			}
+		}}
+	})
+	if reply := r.send(rows("e1", 1, 2)); reply.Received != 0 || len(reply.Above) != 0 || len(reply.Rejected) != 0 {
+		t.Errorf("the reply says %+v", reply)
+	}
+}

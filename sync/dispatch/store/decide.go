@@ -18,7 +18,7 @@ func (b *book) decide() error {
 	for i := range b.items {
 		it := &b.items[i]
 		if b.gateways[it.gateway].revoked != 0 {
-			b.refuse(it, "the gateway's credentials were withdrawn", false)
+			b.refuse(it, Refusal{Reason: "the gateway's credentials were withdrawn", Passing: true})
 			continue
 		}
 		st := b.streams[it.stream()]
@@ -36,7 +36,7 @@ func (b *book) decide() error {
 		}
 		have, ok := st.have.add(it.seq)
 		if !ok {
-			b.refuse(it, "too many holes in what came before", false)
+			b.refuse(it, Refusal{Reason: "too many holes in what came before", Passing: true})
 			continue
 		}
 		st.have, st.dirty = have, true
@@ -52,7 +52,7 @@ func (b *book) decide() error {
 		b.learnClock(it.gateway, it.Event.At, micros(it.At))
 		if it.reason != "" {
 			st.refused++
-			b.refuse(it, it.reason, true)
+			b.refuse(it, Refusal{Reason: it.reason, Kept: true})
 			continue
 		}
 		b.fold(it)
@@ -82,8 +82,9 @@ func (b *book) receipts() {
 	}
 }
 
-func (b *book) refuse(it *item, reason string, kept bool) {
-	b.result.Refusals = append(b.result.Refusals, Refusal{Gateway: it.Gateway, ID: it.Event.ID(), Reason: reason, Kept: kept})
+func (b *book) refuse(it *item, r Refusal) {
+	r.Gateway, r.ID = it.Gateway, it.Event.ID()
+	b.result.Refusals = append(b.result.Refusals, r)
 }
 
 // repeat notes another delivery of an alarm, or that the id means two events:
@@ -99,7 +100,7 @@ func (b *book) repeat(it *item, id eventID, old storedRow) {
 			st := b.streams[it.stream()]
 			st.forked, st.dirty = micros(it.At), true
 			b.topics[GatewaysChanged] = true
-			b.refuse(it, reason, true)
+			b.refuse(it, Refusal{Reason: reason, Kept: true})
 			return
 		}
 	}

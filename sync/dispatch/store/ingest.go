@@ -43,6 +43,9 @@ type Refusal struct {
 	// cover it, so that it is not sent again. Otherwise nothing of it is stored,
 	// and no receipt covers it.
 	Kept bool
+	// Passing says that the event may be taken another time: nobody may give it
+	// up for good.
+	Passing bool
 }
 
 // Result is what one Ingest came to.
@@ -76,13 +79,13 @@ func (s *Store) Ingest(ctx context.Context, list []Arrival) (Result, error) {
 		key, err := s.key(ctx, a.Gateway)
 		switch {
 		case errors.Is(err, ErrNotFound):
-			early = append(early, Refusal{a.Gateway, a.Event.ID(), "the gateway is not registered", false})
+			early = append(early, Refusal{Gateway: a.Gateway, ID: a.Event.ID(), Reason: "the gateway is not registered", Passing: true})
 			continue
 		case err != nil:
 			return Result{}, fmt.Errorf("ingest: %w", err)
 		}
 		if n := a.Event.Ref.Seq; n == 0 || n > maxNumber-1 {
-			early = append(early, Refusal{a.Gateway, a.Event.ID(), "the sequence is out of bounds", false})
+			early = append(early, Refusal{Gateway: a.Gateway, ID: a.Event.ID(), Reason: "the sequence is out of bounds"})
 			continue
 		}
 		b.items = append(b.items, item{Arrival: a, gateway: key, seq: a.Event.Ref.Seq})
