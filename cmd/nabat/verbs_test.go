@@ -100,6 +100,7 @@ func TestPressIsRefusedOnARealBoard(t *testing.T) {
 }
 
 func TestLocalCommands(t *testing.T) {
+	t.Setenv("LC_ALL", "C.UTF-8")
 	dir := t.TempDir()
 	path, _ := writeConfig(t, dir, []string{"a"}, "")
 	p := start(t, path, dir)

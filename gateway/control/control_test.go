@@ -65,7 +65,7 @@ func run(t *testing.T, s *Server) (stop func() error) {
 	go func() { done <- s.Run(ctx) }()
 	stop = sync.OnceValue(func() error { cancel(); return <-done })
 	t.Cleanup(func() { _ = stop() })
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	retry := time.NewTicker(5 * time.Millisecond)
 	defer retry.Stop()
@@ -323,7 +323,7 @@ func TestSocketOfALivingGatewayIsKept(t *testing.T) {
 	first := server(t, nil)
 	run(t, first)
 	second := NewServer(first.opt)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := second.Run(ctx); !errors.Is(err, ErrRunning) || !strings.Contains(err.Error(), first.opt.Path) {
 		t.Errorf("Run = %v", err)
@@ -407,7 +407,7 @@ func TestStrangeAnswers(t *testing.T) {
 
 func within(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
+	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
 	retry := time.NewTicker(5 * time.Millisecond)
 	defer retry.Stop()

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for a state that must come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // running is a journal with its writer, for tests.
 type running struct {

@@ -36,7 +36,7 @@ func TestNotifySocket(t *testing.T) {
 	stop, _ := start(g)
 	next := func() string {
 		t.Helper()
-		if err := socket.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := socket.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		b := make([]byte, 4096)

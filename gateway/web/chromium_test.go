@@ -122,9 +122,9 @@ func (p *tab) open(address string) {
 
 // eventually waits until a JavaScript expression is true. It asks again after
 // an error too: the page may just be on its way to another one.
-func (p *tab) eventually(expression string, within time.Duration) {
+func (p *tab) eventually(expression string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, within)
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -137,7 +137,7 @@ func (p *tab) eventually(expression string, within time.Duration) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			p.t.Fatalf("not within %s: %s (%v); the page says: %q", within, expression, err, p.text("body"))
+			p.t.Fatalf("not within %s: %s (%v); the page says: %q", patience, expression, err, p.text("body"))
 		}
 	}
 }
@@ -190,5 +190,5 @@ func (p *tab) logIn(pin string) {
 	p.t.Helper()
 	p.run(chromedp.WaitVisible(`input[name="pin"]`), chromedp.Click(`input[value="duty"]`), chromedp.SendKeys(`input[name="pin"]`, pin),
 		chromedp.Evaluate(`window.before = true`, nil), chromedp.Click(`main button`))
-	p.eventually(`window.before === undefined && document.readyState === "complete"`, 15*time.Second)
+	p.eventually(`window.before === undefined && document.readyState === "complete"`)
 }

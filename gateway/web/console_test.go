@@ -420,7 +420,7 @@ func TestAgesComeFromTheGatewaysClock(t *testing.T) {
 // until waits for a condition with a deadline.
 func until(t testing.TB, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()

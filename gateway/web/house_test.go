@@ -22,6 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testPIN = "480262"
 
+// patience is how long a test waits for a state that comes at once on a machine
+// with nothing else to do.
+const patience = time.Minute
+
 // house stands for the engine and its journal, which this room may not import.
 // The fold is the real one; only the disk is pretended.
 type house struct {

@@ -195,7 +195,7 @@ func readEvents(t *testing.T, body io.Reader, events chan<- sseEvent) {
 	}
 }
 
-func next(t *testing.T, events <-chan sseEvent, within time.Duration) sseEvent {
+func next(t *testing.T, events <-chan sseEvent) sseEvent {
 	t.Helper()
 	select {
 	case e, ok := <-events:
@@ -203,7 +203,7 @@ func next(t *testing.T, events <-chan sseEvent, within time.Duration) sseEvent {
 			t.Fatal("the stream ended")
 		}
 		return e
-	case <-time.After(within):
+	case <-time.After(patience):
 		t.Fatal("no event in time")
 	}
 	return sseEvent{}
@@ -216,41 +216,41 @@ func TestLobbyStreamIsSilentAboutQuietAlertsAndResumes(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	events := listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", "")
-	first := next(t, events, 5*time.Second)
+	first := next(t, events)
 	if first.name != "state" || !strings.HasPrefix(first.id, s.session+"-") || string(first.data.State) != `{"cards":[]}` {
 		t.Fatalf("first event %+v", first)
 	}
-	if e := next(t, events, 5*time.Second); e.name != "beat" || e.data.Assets != s.assets.version || e.data.Figures != nil {
+	if e := next(t, events); e.name != "beat" || e.data.Assets != s.assets.version || e.data.Figures != nil {
 		t.Fatalf("second event %+v", e)
 	}
 	h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp})
 	h.press(raise{kind: alert.Bullying, place: "secret", level: alert.LevelHelp})
-	if e := next(t, events, 5*time.Second); e.name != "beat" {
+	if e := next(t, events); e.name != "beat" {
 		t.Fatalf("a quiet press sends %q to the lobby: %s", e.name, e.data.State)
 	}
 	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
-	loud := next(t, events, 5*time.Second)
+	loud := next(t, events)
 	if loud.name != "state" || loud.id == first.id || !strings.Contains(string(loud.data.State), "Столовая") {
 		t.Fatalf("event %+v", loud)
 	}
 	// Back with the same id: nothing was missed, so nothing is repeated.
 	again := listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", loud.id)
-	if e := next(t, again, 5*time.Second); e.name != "beat" {
+	if e := next(t, again); e.name != "beat" {
 		t.Errorf("a resumed stream begins with %q", e.name)
 	}
 	// The same by the parameter, because a page may have to open a new stream.
 	again = listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby&last_event_id="+loud.id, "")
-	if e := next(t, again, 5*time.Second); e.name != "beat" {
+	if e := next(t, again); e.name != "beat" {
 		t.Errorf("a resumed stream begins with %q", e.name)
 	}
 	// Back with an older id, or after a restart of the gateway: all of it.
 	again = listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", first.id)
-	if e := next(t, again, 5*time.Second); e.name != "state" || e.id != loud.id {
+	if e := next(t, again); e.name != "state" || e.id != loud.id {
 		t.Errorf("after an older id: %+v", e)
 	}
 	restarted := serve(t, newTestServer(t, h, nil))
 	again = listen(ctx, t, restarted.Client(), restarted.URL+"/api/v1/events?audience=lobby", loud.id)
-	if e := next(t, again, 5*time.Second); e.name != "state" {
+	if e := next(t, again); e.name != "state" {
 		t.Errorf("after a restart: %+v", e)
 	}
 }

@@ -168,7 +168,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Errorf("one more stream: %s", answer.Status)
 	}
 	cancel()
-	deadline := time.NewTimer(5 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -155,7 +155,7 @@ func TestAnAlarmDoesNotWaitForABatchOnItsWay(t *testing.T) {
 	g.start()
 	select {
 	case <-blocked:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no routine batch is on its way")
 	}
 	g.feed(alert.Raised, 1)

@@ -26,7 +26,7 @@ func TestNetworkWatchHearsTheKernel(t *testing.T) {
 	heard := func(what string, act func()) {
 		t.Helper()
 		// The socket may not listen yet the first time: act again until heard.
-		deadline := time.After(10 * time.Second)
+		deadline := time.After(time.Minute)
 		for {
 			up := w.Up()
 			act()

@@ -55,12 +55,16 @@ func Start(ctx context.Context) (_ *Server, err error) {
 	data := filepath.Join(s.dir, "data")
 	init := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", data, "-U", "nabat", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions")
 	init.SysProcAttr, init.Dir = attr, s.dir
+	// A machine's LANG may name a locale that it does not have.
+	environment := append(os.Environ(), "LC_ALL=C")
+	init.Env = environment
 	if b, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, b)
 	}
 	s.cmd = exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-c", "listen_addresses=",
 		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=64MB", "-c", "max_connections=60", "-c", "log_min_messages=fatal")
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: attr.Credential, Pdeathsig: syscall.SIGINT}
+	s.cmd.Env = environment
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.Dir = s.out, s.out, s.dir
 	if err := s.cmd.Start(); err != nil {
 		s.cmd = nil
