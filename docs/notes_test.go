@@ -155,18 +155,6 @@ func (n *notes) count(gateway string, typ alert.Type, as func(alert.Event) bool)
 	return found
 }
 
-// statuses returns the answers that requests for a resource have got.
-func (n *notes) statuses(resource string) (list []int) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, x := range n.http {
-		if strings.HasSuffix(x.request.URL.Path, "/"+resource) {
-			list = append(list, x.status)
-		}
-	}
-	return list
-}
-
 // all returns everything noted so far.
 func (n *notes) all() (requests, hooks []exchange, messages []message) {
 	n.mu.Lock()

@@ -48,6 +48,7 @@ func TestSession(t *testing.T) {
 		return strings.Contains(last, `"online":false`)
 	})
 	r.stop(annex.process)
+	handedOut(r)
 	strangers(r, annex)
 	r.until("the webhook was called for the end of the drill", func() bool {
 		_, hooks, _ := r.notes.all()
@@ -131,6 +132,25 @@ func again(r *rig, g *gateway) {
 	r.until("the new configuration is told", func() bool {
 		return r.notes.count(g.ID, alert.ConfigApplied, nil) > 0 && r.notes.count(g.ID, alert.GatewayStopped, nil) > 0
 	})
+}
+
+// handedOut checks that dispatch gives everybody the documents.
+func handedOut(r *rig) {
+	r.t.Helper()
+	for _, name := range []string{openAPI, asyncAPI, schemas} {
+		want, err := Contract.ReadFile(name)
+		must(r.t, err)
+		req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, "http://"+r.direct+"/"+name, nil)
+		must(r.t, err)
+		resp, err := http.DefaultClient.Do(req)
+		must(r.t, err)
+		got, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		must(r.t, err)
+		if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "application/yaml" || !bytes.Equal(got, want) {
+			r.t.Errorf("dispatch hands out %s with %s, %q, %d bytes", name, resp.Status, resp.Header.Get("Content-Type"), len(got))
+		}
+	}
 }
 
 // strangers ask what is refused, until every documented refusal was given.

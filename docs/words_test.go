@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -154,6 +155,22 @@ func TestEveryFieldIsDescribed(t *testing.T) {
 		if add := def("CommandClaims").of("oneOf", strconv.Itoa(i), "properties", "add"); c.node(add) != nil {
 			same(t, "add", c.names(add), command.Key{})
 		}
+	}
+}
+
+func TestReceiptsAreAsDescribed(t *testing.T) {
+	c := load(t)
+	long := make([]uint64, 600) // more than one receipt carries
+	for i := range long {
+		long[i] = math.MaxUint64 - 600 + uint64(i)
+	}
+	for _, above := range [][]uint64{nil, {9}, long} {
+		b := event.Receipt{Epoch: "3f9c2a7e51d04b68", Through: 7, Above: above}.Encode()
+		must(t, c.checkJSON(def("Receipt"), b))
+		must(t, c.checkJSON(def("Receipts"), fmt.Appendf(nil, `{"receipts":[%s]}`, b)))
+		b, err := json.Marshal(event.Reply{Epoch: "3f9c2a7e51d04b68", Received: 7, Above: above, Rejected: []event.Rejection{}})
+		must(t, err)
+		must(t, c.checkJSON(def("Reply"), b))
 	}
 }
 

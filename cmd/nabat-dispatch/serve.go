@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"nabat/docs"
 )
 
 // Bounds of every HTTP connection; handlers that need longer extend them.
@@ -75,12 +77,22 @@ func (svc *service) tlsConfig(pages bool) (*tls.Config, error) {
 	return c, nil
 }
 
+// contract hands out what gateways and other systems are promised.
+func contract(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.FileServerFS(docs.Contract).ServeHTTP(w, r)
+}
+
 // serve answers HTTP until ctx ends.
 func (svc *service) serve(ctx context.Context) error {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", svc.gate)
 	mux.HandleFunc("GET /healthz", svc.healthz)
 	mux.HandleFunc("GET /metrics", svc.metrics)
+	for _, name := range []string{"openapi.yaml", "asyncapi.yaml", "schemas.yaml"} {
+		mux.HandleFunc("GET /"+name, contract)
+	}
 	mux.Handle("GET /{$}", http.RedirectHandler("/dispatch", http.StatusSeeOther))
 	mux.Handle("/", svc.desk.Handler())
 	requests, end := context.WithCancel(context.WithoutCancel(ctx))
