@@ -239,7 +239,7 @@ func (v gatewayConfig) Run(ctx context.Context, stdout io.Writer, aside notes) e
 		if err != nil {
 			return err
 		}
-		c, err := db.Issue(ctx, g, command.Claims{Verb: command.ConfigPull, Digest: digest, Who: by(), Expires: time.Now().Add(7 * 24 * time.Hour).Unix()}, by(), sign)
+		c, err := db.Issue(ctx, g, command.Claims{Verb: command.ConfigPull, Digest: digest, Who: by(), Expires: time.Now().Add(command.MaxLife).Unix()}, by(), sign)
 		if err != nil {
 			return err
 		}

@@ -21,8 +21,9 @@ type keysVerb struct {
 }
 
 // keyChange is for how long a gateway that is away may still learn of a change
-// of keys when it comes back.
-const keyChange = 30 * 24 * time.Hour
+// of keys when it comes back: the longest that a command may live. Whoever was
+// away longer is told again by the next call.
+const keyChange = command.MaxLife
 
 // public returns the half of the active key that gateways need.
 func (k keyring) public() (command.Key, error) {
