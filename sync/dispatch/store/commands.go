@@ -248,21 +248,28 @@ func (s *Store) Published(ctx context.Context, g Gateway, id string, counter uin
 
 // Reissue signs the gateway's unanswered, unexpired commands anew, those that
 // were last signed before then, and returns them; they are unpublished again.
+// One that would undo the word of a later one is refused instead: of a time of
+// arrival and of a drill the last word holds, and it would become the last.
 func (s *Store) Reissue(ctx context.Context, g Gateway, before time.Time, sign Signer) ([]Command, error) {
 	key, err := s.key(ctx, g)
 	if err != nil {
 		return nil, fmt.Errorf("reissue: %w", err)
 	}
 	var list []Command
+	found := 0
 	now := s.opt.Now()
 	err = s.update(ctx, func(t tx) (err error) {
 		// The gateway's row first, as everybody does.
 		var revoked int64
 		if err := t.one(ctx, []any{&revoked}, "SELECT revoked FROM gateway WHERE key = $1"+t.d.lock, key); err != nil || revoked != 0 {
-			list = nil
+			list, found = nil, 0
 			return err
 		}
-		if list, err = s.commandsWhere(ctx, t, "WHERE "+waiting+"AND c.gateway = $2 AND c.signed < $3 ORDER BY c.counter LIMIT "+strconv.Itoa(mostCommands), micros(now), key, micros(before)); err != nil {
+		if list, err = s.commandsWhere(ctx, t, "WHERE "+waiting+"AND c.gateway = $2 AND c.signed < $3 ORDER BY c.at, c.counter LIMIT "+strconv.Itoa(mostCommands), micros(now), key, micros(before)); err != nil {
+			return err
+		}
+		found = len(list)
+		if list, err = s.withoutOvertaken(ctx, t, key, list); err != nil {
 			return err
 		}
 		for i := range list {
@@ -286,7 +293,7 @@ func (s *Store) Reissue(ctx context.Context, g Gateway, before time.Time, sign S
 	if err != nil {
 		return nil, fmt.Errorf("reissue commands to %s: %w", g, err)
 	}
-	if len(list) > 0 {
+	if found > 0 {
 		// Told afterwards: an update without a change tells nobody.
 		if err := s.update(ctx, func(tx) error { return nil }, CommandsChanged); err != nil {
 			return list, fmt.Errorf("tell of commands to %s: %w", g, err)
