@@ -44,7 +44,7 @@ func (v exportCSV) Run(ctx context.Context, stdout io.Writer) error {
 }
 
 func (v exportCSV) alerts(ctx context.Context, db *store.Store, w *csv.Writer) error {
-	if err := w.Write([]string{"site", "gateway", "alert", "kind", "level", "status", "place", "pressed_at", "pressed_quality", "stored_at", "changed_at", "open", "late", "teams"}); err != nil {
+	if err := w.Write([]string{"site", "gateway", "alert", "kind", "level", "status", "place", "pressed_at", "pressed_quality", "stored_at", "changed_at", "open", "late", "outcome", "closed_by", "teams"}); err != nil {
 		return err
 	}
 	for a, err := range db.ExportAlerts(ctx, store.Filter{Site: v.Site, From: v.From, To: v.To}) {
@@ -55,8 +55,13 @@ func (v exportCSV) alerts(ctx context.Context, db *store.Store, w *csv.Writer) e
 		for _, t := range a.Teams {
 			teams = append(teams, t.Team.Name)
 		}
-		if err := w.Write(safe(a.Gateway.Site, a.Gateway.ID, a.ID, string(a.Kind), a.Level().String(), string(a.Status()), strings.Join(a.Place.Path, " / "),
-			stamp(a.Pressed.At), quality(a.Pressed), stamp(a.Stored), stamp(a.Changed), strconv.FormatBool(a.Stands), strconv.FormatBool(a.Late), strings.Join(teams, "; "))); err != nil {
+		level, status := a.Gravity()
+		outcome, by := "", ""
+		if !a.Stands {
+			outcome, by = string(a.Cleared.Outcome), a.Cleared.Who
+		}
+		if err := w.Write(safe(a.Gateway.Site, a.Gateway.ID, a.ID, string(a.Kind), level.String(), string(status), strings.Join(a.Place.Path, " / "),
+			stamp(a.Pressed.At), quality(a.Pressed), stamp(a.Stored), stamp(a.Changed), strconv.FormatBool(a.Stands), strconv.FormatBool(a.Late), outcome, by, strings.Join(teams, "; "))); err != nil {
 			return err
 		}
 	}
@@ -109,12 +114,16 @@ func audit(ctx context.Context, db *store.Store, w *csv.Writer) error {
 	return nil
 }
 
-// safe keeps spreadsheets from taking a text for a formula.
+// safe keeps spreadsheets from taking a text for a formula: they look behind
+// blanks, and East Asian ones at full-width signs too.
 func safe(fields ...string) []string {
 	for i, f := range fields {
-		if f != "" && strings.ContainsRune("=+-@\t\r", rune(f[0])) {
-			fields[i] = "'" + f
+		f = strings.ReplaceAll(f, "\x00", "")
+		rest := strings.TrimLeft(f, " \t\r\n\u00a0\ufeff")
+		if f != "" && strings.ContainsRune("\t\r\n", rune(f[0])) || rest != "" && strings.ContainsRune("=+-@|＝＋－＠", []rune(rest)[0]) {
+			f = "'" + f
 		}
+		fields[i] = f
 	}
 	return fields
 }

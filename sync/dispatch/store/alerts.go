@@ -41,6 +41,26 @@ type Alert struct {
 	Teams []Assignment
 }
 
+// Gravity returns the highest level and the most serious status: of the presses
+// that stand, or, of an alert that is over, of those that it had. Level and
+// Status alone would call every closed alert a quiet test.
+func (a Alert) Gravity() (alert.Level, alert.Status) {
+	level, status := a.Level(), a.Status()
+	if a.Open() {
+		return level, status
+	}
+	if a.Emergency >= a.First.Number && a.Emergency > 0 {
+		level = alert.LevelEmergency
+	}
+	switch {
+	case a.Actual >= a.First.Number && a.Actual > 0:
+		status = alert.Actual
+	case a.Exercise >= a.First.Number && a.Exercise > 0:
+		status = alert.Exercise
+	}
+	return level, status
+}
+
 // Moment is a time of a gateway as well as we know it.
 type Moment struct {
 	// At is zero where nothing is known.
