@@ -80,7 +80,7 @@ func Start(tb testing.TB, o Options) *Broker {
 func freePort(tb testing.TB) int {
 	tb.Helper()
 	for range 100 {
-		port := 20_000 + rand.IntN(12_000) //nolint:gosec // nothing secret
+		port := 20_000 + rand.IntN(12_000)
 		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = l.Close() // only its number is wanted
