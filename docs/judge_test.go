@@ -37,8 +37,9 @@ func unseen() map[string]string {
 }
 
 // judge holds everything that was noted against the documents, and the
-// documents against what was noted.
-func judge(t *testing.T, c *contract, r *rig) {
+// documents against what was noted. kept are the topics of which the broker kept
+// messages, at several times.
+func judge(t *testing.T, c *contract, r *rig, kept ...[]string) {
 	t.Helper()
 	requests, hooks, messages := r.notes.all()
 	j := &judgement{t: t, c: c, seen: make(map[string]int)}
@@ -57,7 +58,9 @@ func judge(t *testing.T, c *contract, r *rig) {
 			j.message(m)
 		}
 	}
-	j.retained(r)
+	for _, topics := range kept {
+		j.retained(topics)
+	}
 	known := unseen()
 	for _, name := range j.documented() {
 		if _, excused := known[name]; !excused && j.seen[name] == 0 {
@@ -332,26 +335,15 @@ func (j *judgement) operation(ch at) at {
 	return at{}
 }
 
-// retained checks that the broker keeps what the document says, and nothing else.
-func (j *judgement) retained(r *rig) {
+// retained checks that the broker kept what the document says, and nothing else.
+func (j *judgement) retained(topics []string) {
 	j.t.Helper()
-	kept := make(chan message, 1000)
-	client := listen(j.t, r.broker.Addr(), "latecomer", func(m message) { kept <- m })
-	// Retained messages come before what is published after the subscription.
-	const last = "nabat/last"
-	if token := client.Publish(last, 1, false, "x"); !token.WaitTimeout(patience) || token.Error() != nil {
-		j.t.Fatalf("publish: %v", token.Error())
-	}
-	var found []string
-	for m := range kept {
-		if m.topic == last {
-			break
-		}
-		if ch, _, ok := j.channel(m.topic); ok {
+	var found, want []string
+	for _, topic := range topics {
+		if ch, _, ok := j.channel(topic); ok {
 			found = append(found, ch.pointer)
 		}
 	}
-	var want []string
 	channels := at{file: asyncAPI}.of("channels")
 	for name := range j.c.object(channels) {
 		if j.c.node(j.operation(channels.of(name)).of("bindings", "mqtt", "retain")) == true {

@@ -274,6 +274,33 @@ func (r *rig) until(what string, ok func() bool) {
 	}
 }
 
+// last is the topic by which a test knows that it has heard everything.
+const last = "nabat/last"
+
+// kept returns the topics of which the broker keeps messages.
+func (r *rig) kept(id string) (topics []string) {
+	r.t.Helper()
+	got := make(chan message, 1000)
+	client := listen(r.t, r.broker.Addr(), id, func(m message) { got <- m })
+	// What is kept comes before what is published after the subscription.
+	if token := client.Publish(last, 1, false, "x"); !token.WaitTimeout(patience) || token.Error() != nil {
+		r.t.Fatalf("publish: %v", token.Error())
+	}
+	for {
+		select {
+		case m := <-got:
+			if m.topic == last {
+				return topics
+			}
+			if m.retained {
+				topics = append(topics, m.topic)
+			}
+		case <-time.After(patience):
+			r.t.Fatal("the broker does not pass on what it was given")
+		}
+	}
+}
+
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -36,6 +36,7 @@ func TestSession(t *testing.T) {
 		return r.notes.count("annex", alert.LinkDown, nil) > 0 && r.notes.count("annex", alert.LinkUp, nil) > 0 &&
 			r.notes.count("annex", alert.Escalated, nil) > 0
 	})
+	alive := r.kept("kept-alive")
 	main.kill()
 	r.until("the broker says the will", func() bool {
 		_, _, list := r.notes.all()
@@ -56,7 +57,7 @@ func TestSession(t *testing.T) {
 			return bytes.Contains(x.sent, []byte(alert.Cleared)) && bytes.Contains(x.sent, []byte(alert.Exercise))
 		})
 	})
-	judge(t, c, r)
+	judge(t, c, r, alive, r.kept("kept-after"))
 }
 
 // day is a press, what operators decide about it, and what else happens.
