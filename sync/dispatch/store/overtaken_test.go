@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ func TestALaterWordIsNotUndoneByAnEarlierOne(t *testing.T) {
 		return command.Claims{ID: id, Verb: command.Responding, Alert: about}
 	}
 	verb := func(id string, v command.Verb) command.Claims { return command.Claims{ID: id, Verb: v} }
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		lost, done command.Claims
 		state      CommandState
 		waits      bool // the other one has no answer either
@@ -34,16 +35,21 @@ func TestALaterWordIsNotUndoneByAnEarlierOne(t *testing.T) {
 		"something else about the alert": {respond("c1", "a1"), command.Claims{ID: "c2", Verb: command.Acknowledge, Alert: "a1"}, CommandPending, false},
 		"a clear is wanted all the same": {command.Claims{ID: "c1", Verb: command.Clear, Alert: "a1"}, respond("c2", "a1"), CommandPending, false},
 		"in order":                       {respond("c2", "a1"), respond("c1", "a1"), CommandPending, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, url string) {
-				ctx := context.Background()
-				w := newWatch()
-				s := ready(t, Options{URL: url, Now: w.now})
+	}
+	onBoth(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		w := newWatch()
+		s := ready(t, Options{URL: url, Now: w.now})
+		for name, c := range cases {
+			t.Run(name, func(t *testing.T) {
+				g := Gateway{"school-12", strings.ReplaceAll(name, " ", "-")}
+				if _, err := s.AddGateway(ctx, g, "", "test"); err != nil {
+					t.Fatal(err)
+				}
 				both := []command.Claims{c.lost, c.done}
-				slices.SortFunc(both, func(a, b command.Claims) int { return int(a.ID[1]) - int(b.ID[1]) })
+				slices.SortFunc(both, func(a, b command.Claims) int { return strings.Compare(a.ID, b.ID) })
 				for _, one := range both {
-					if _, err := s.Issue(ctx, school, one, "anna", stampSigner{}); err != nil {
+					if _, err := s.Issue(ctx, g, one, "anna", stampSigner{}); err != nil {
 						t.Fatal(err)
 					}
 					w.add(time.Second)
@@ -52,14 +58,14 @@ func TestALaterWordIsNotUndoneByAnEarlierOne(t *testing.T) {
 				if c.waits {
 					others = 1
 				} else {
-					ingest(t, s, said(school, "e1", 1, alert.Event{Type: alert.CommandAccepted, Command: c.done.ID, At: stamp(w.now(), "b", 1, true)}, "mqtt", w.now()))
+					ingest(t, s, said(g, "e1", 1, alert.Event{Type: alert.CommandAccepted, Command: c.done.ID, At: stamp(w.now(), "b", 1, true)}, "mqtt", w.now()))
 				}
 				w.add(20 * time.Second)
-				again, err := s.Reissue(ctx, school, w.now(), stampSigner{})
+				again, err := s.Reissue(ctx, g, w.now(), stampSigner{})
 				if err != nil || len(again) == others+1 != (c.state == CommandPending) {
 					t.Errorf("signed anew: %+v, %v", again, err)
 				}
-				list, err := s.CommandsOf(ctx, school, "", 10)
+				list, err := s.CommandsOf(ctx, g, "", 10)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -68,6 +74,6 @@ func TestALaterWordIsNotUndoneByAnEarlierOne(t *testing.T) {
 					t.Errorf("%s (%s), want %s", list[i].State, list[i].Reason, c.state)
 				}
 			})
-		})
-	}
+		}
+	})
 }
