@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,4 +74,49 @@ func TestAClockOfDispatchThatWasAheadHidesNoSilence(t *testing.T) {
 			t.Errorf("heard %v, online %v at %v; %v", i.Heard, i.Online, w.now(), err)
 		}
 	})
+}
+
+// TestAHoleForEverLetsEveryOtherRowBeReceipted: a row that the gateway has
+// parked never comes, so the mark never moves over it. Every row above must
+// still be named by some receipt, in the form that a link carries, also when
+// receipts are lost and joined: or the gateway's lane would stand still.
+func TestAHoleForEverLetsEveryOtherRowBeReceipted(t *testing.T) {
+	w := newWatch()
+	s := ready(t, Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "dispatch.db"), Now: w.now})
+	const last, hole = 3000, 7
+	covered := map[uint64]bool{hole: true} // parked
+	hear := func(r event.Receipt) {
+		one, err := event.ParseReceipt(r.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := uint64(1); n <= one.Through; n++ {
+			covered[n] = true
+		}
+		for _, n := range one.Above {
+			covered[n] = true
+		}
+	}
+	for round := 0; len(covered) < last; round++ {
+		if round > 40 {
+			t.Fatalf("%d of %d rows are covered after %d rounds", len(covered), last, round)
+		}
+		var list []Arrival
+		for n := uint64(1); n <= last; n++ {
+			if !covered[n] {
+				list = append(list, said(school, "e1", n, alert.Event{Type: alert.LinkUp, At: stamp(w.now(), "b", 1, true)}, "mqtt", w.now()))
+			}
+		}
+		waiting := event.Receipt{Epoch: "e1"}
+		for i, group := range slices.Collect(slices.Chunk(list, 500)) {
+			r := ingest(t, s, group...)
+			if waiting = waiting.Merge(r.Receipts[0].Receipt); (i+round)%3 == 0 {
+				hear(waiting) // the others are lost, or joined with the next
+				waiting = event.Receipt{Epoch: "e1"}
+			}
+		}
+	}
+	if r, err := s.ReceiptOf(context.Background(), school, "e1"); err != nil || r.Through != hole-1 || len(r.Above) != receiptNumbers {
+		t.Errorf("%d, %d above, %v", r.Through, len(r.Above), err)
+	}
 }
