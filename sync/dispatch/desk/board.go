@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,8 +16,9 @@ const (
 	boardAge = 3 * time.Second
 	// boardWithin bounds how long the database may take for one.
 	boardWithin = 10 * time.Second
-	// mostCards bounds how many alerts a page shows; the rest is counted.
-	mostCards = 200
+	// mostCards bounds how many alerts a page shows, mostOfGateway how many of
+	// one gateway; the rest is counted.
+	mostCards, mostOfGateway = 200, 50
 )
 
 // picture is what the database said at one moment. It is never changed.
@@ -94,11 +96,11 @@ func anyClosed(list [3]<-chan struct{}) bool {
 func (s *Server) read(ctx context.Context) (*picture, error) {
 	p := &picture{At: s.now(), Names: make(map[string]string)}
 	var err error
-	if p.Alerts, err = s.opt.Store.OpenAlerts(ctx); err != nil {
+	if p.Alerts, p.More, err = s.opt.Store.OpenAlertsUpTo(ctx, mostOfGateway); err != nil {
 		return nil, fmt.Errorf("read open alerts: %w", err)
 	}
 	if n := len(p.Alerts); n > mostCards {
-		p.Alerts, p.More = p.Alerts[:mostCards], n-mostCards
+		p.Alerts, p.More = fair(p.Alerts, mostCards), p.More+n-mostCards
 	}
 	names := make([]store.AlertName, 0, len(p.Alerts))
 	for _, a := range p.Alerts {
@@ -124,6 +126,36 @@ func (s *Server) read(ctx context.Context) (*picture, error) {
 		p.Names[o.ID] = o.Name
 	}
 	return p, nil
+}
+
+// fair returns n alerts of a longer list, in its order: the first of each
+// gateway, then the second of each, and so on. Otherwise a gateway that raises
+// one emergency after another would push every other school off the page.
+func fair(list []store.Alert, n int) []store.Alert {
+	place := make([]int, len(list)) // how many of the same gateway come before
+	count := make(map[store.Gateway]int)
+	for i, a := range list {
+		place[i] = count[a.Gateway]
+		count[a.Gateway]++
+	}
+	turn := slices.Sorted(slices.Values(place))[n-1] // the place that does not fit as a whole
+	room := n
+	for _, p := range place {
+		if p < turn {
+			room--
+		}
+	}
+	out := make([]store.Alert, 0, n)
+	for i, a := range list {
+		switch {
+		case place[i] == turn && room > 0:
+			room--
+			out = append(out, a)
+		case place[i] < turn:
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // name returns what people call an operator.

@@ -257,12 +257,57 @@ func (s *Store) OpenAlerts(ctx context.Context) ([]Alert, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open alerts: %w", err)
 	}
+	sortOpen(list)
+	return bare(list), nil
+}
+
+func sortOpen(list []storedAlert) {
 	rank := map[alert.Status]int{alert.Actual: 0, alert.Exercise: 1, alert.Test: 2}
 	slices.SortFunc(list, func(a, b storedAlert) int {
 		return cmp.Or(cmp.Compare(b.Level(), a.Level()), cmp.Compare(rank[a.Status()], rank[b.Status()]),
 			a.Stored.Compare(b.Stored), cmp.Compare(a.key, b.key))
 	})
-	return bare(list), nil
+}
+
+// OpenAlertsUpTo is OpenAlerts with at most so many alerts of each gateway,
+// their newest, and how many others are open: one gateway that claims a hundred
+// thousand of them must not take the time that all others need.
+func (s *Store) OpenAlertsUpTo(ctx context.Context, ofOne int) (_ []Alert, more int, err error) {
+	wrap := func(err error) error { return fmt.Errorf("open alerts: %w", err) }
+	var crowded []int64
+	if err := s.db().each(ctx, func(scan func(...any) error) error {
+		var gateway int64
+		var n int
+		err := scan(&gateway, &n)
+		if n > ofOne {
+			crowded, more = append(crowded, gateway), more+n
+		}
+		return err
+	}, "SELECT gateway, count(*) FROM standing WHERE stands = 1 GROUP BY gateway"); err != nil {
+		return nil, 0, wrap(err)
+	}
+	where := "WHERE s.stands = 1 AND s.id = a.id"
+	others, args := "", make([]any, len(crowded))
+	for i, gateway := range crowded {
+		args[i] = gateway
+		others += ", $" + strconv.Itoa(i+1)
+	}
+	if len(crowded) > 0 {
+		others = " AND s.gateway NOT IN (" + others[2:] + ")"
+	}
+	list, err := s.alertsWhere(ctx, where+others, args...)
+	if err != nil {
+		return nil, 0, wrap(err)
+	}
+	for _, gateway := range crowded {
+		some, err := s.alertsWhere(ctx, where+" AND a.gateway = $1 ORDER BY a.key DESC LIMIT "+strconv.Itoa(ofOne), gateway)
+		if err != nil {
+			return nil, 0, wrap(err)
+		}
+		list, more = append(list, some...), more-len(some)
+	}
+	sortOpen(list)
+	return bare(list), max(more, 0), nil
 }
 
 func bare(list []storedAlert) []Alert {
