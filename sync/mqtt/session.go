@@ -106,14 +106,16 @@ type beginning struct {
 
 // check waits for the answers; false means that the session is over.
 func (s *session) check(b beginning) bool {
-	if !s.confirm(b.birth) || !s.wait(b.receipts) {
+	// An error is our own: the question has not left, and nobody would ask
+	// again in this session. What the broker refuses is a code in its answer.
+	if !s.confirm(b.birth) || !s.confirm(b.receipts) {
 		return false
 	}
 	s.p.report.subscribed(subscribeError(b.receipts))
 	if b.commands == nil {
 		return true
 	}
-	if !s.wait(b.commands) {
+	if !s.confirm(b.commands) {
 		return false
 	}
 	s.p.report.commanded(subscribeError(b.commands))
@@ -210,9 +212,6 @@ func (s *session) confirm(t paho.Token) bool {
 
 // subscribeError returns why the broker does not give what was asked for.
 func subscribeError(t paho.Token) error {
-	if err := t.Error(); err != nil {
-		return err
-	}
 	if st, ok := t.(*paho.SubscribeToken); ok {
 		for _, code := range st.Result() {
 			if code > 2 {
