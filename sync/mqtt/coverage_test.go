@@ -239,6 +239,31 @@ func TestAParkedRowNeedsNoReceipt(t *testing.T) {
 	}
 }
 
+// TestARowThatDispatchHasIsNotParked: it came by another way while this link
+// found that it cannot carry it.
+func TestARowThatDispatchHasIsNotParked(t *testing.T) {
+	memory := cursortest.NewMemory(journal.Alarm)
+	memory.Append(journal.Row{Ref: alert.Ref{Epoch: "e", Seq: 1}})
+	memory.Append(journal.Row{Ref: alert.Ref{Epoch: "e", Seq: 2}})
+	var said coverage
+	l := newReceipted(memory.Lane(), &said, Timing{}.withDefaults())
+	rows, err := l.Read(t.Context(), 128)
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("read %d rows, %v", len(rows), err)
+	}
+	l.Advance(rows[0])
+	said.add(event.Receipt{Epoch: "e", Through: 2})
+	if err := l.Park(t.Context(), rows[1], "too large"); err != nil {
+		t.Fatal(err)
+	}
+	if n := memory.Passed(); n != 2 {
+		t.Errorf("%d rows were passed, want 2: no other receipt may come", n)
+	}
+	if why, ok := memory.Parked()[rows[1].Ref]; ok {
+		t.Errorf("parked: %s", why)
+	}
+}
+
 // TestAnEventThatIsNeverStoredMakesNoStorm plays half a day with a dispatch
 // that speaks every second and never has the first event.
 func TestAnEventThatIsNeverStoredMakesNoStorm(t *testing.T) {

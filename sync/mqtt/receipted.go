@@ -164,16 +164,17 @@ func (l *receipted) Advance(row journal.Row) {
 
 // Park implements cursor.Source. Rows before it may wait for their receipts.
 func (l *receipted) Park(ctx context.Context, row journal.Row, reason string) error {
-	if l.said.covers(row.Ref) {
-		return nil // by another way; there is nothing to give up on
-	}
-	if err := l.source.Park(ctx, row, reason); err != nil {
-		return err
+	// What came by another way is not to be given up on.
+	parked := !l.said.covers(row.Ref)
+	if parked {
+		if err := l.source.Park(ctx, row, reason); err != nil {
+			return err
+		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if i := l.find(row.Ref); i >= 0 {
-		l.rows[i].parked = true
+		l.rows[i].parked = parked
 	}
 	l.sweep()
 	return nil
