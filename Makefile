@@ -22,7 +22,7 @@ APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-sys
 GO_TEST    = $(GO) test -p 2 -timeout 10m
 STAGES     = lint cross race unit fuzz browser guest
 
-.PHONY: help demo build cross test tools lint unit race fuzz browser guest bench scale shots clean
+.PHONY: help demo build cross test tools lint unit race fuzz browser guest bench faults scale shots clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -92,6 +92,9 @@ scale: $(NATS) ## the storm of docs/scale.md in full: 1000 gateways, a broker cl
 
 bench: build ## the figures, each against a floor in the same run; writes docs/benchmarks.md
 	$(GO) run ./cmd/nabat-bench -o docs/benchmarks.md
+
+faults: ## every fault that real gateways failed on, done to the real programs, each also without its protection (15 minutes; root for the disks); writes docs/faults.md
+	$(GO) run ./cmd/nabat-faults -controls -j 3 -o docs/faults.md
 
 shots: ## the screenshots of README from the real pages
 	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web -args -shots $(CURDIR)/docs/img

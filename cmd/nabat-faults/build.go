@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 var errBuild = errors.New("cannot build the programs")
@@ -17,17 +18,26 @@ var errBuild = errors.New("cannot build the programs")
 type programs struct{ nabat, dispatch string }
 
 // build makes nabat and nabat-dispatch, with the changes laid over the sources.
-// The same changes are built once.
+// The same changes are built once, whoever asks.
 func (s *suite) build(ctx context.Context, changes []change) (programs, error) {
 	key := fmt.Sprint(changes)
-	if p, ok := s.programs[key]; ok {
-		return p, nil
+	s.mu.Lock()
+	once, ok := s.programs[key]
+	if !ok {
+		once = sync.OnceValues(func() (programs, error) { return compile(ctx, s.dir, changes) })
+		s.programs[key] = once
 	}
-	dir, err := os.MkdirTemp(s.dir, "build-")
+	s.mu.Unlock()
+	return once()
+}
+
+// compile builds both programs in a folder of their own below dir.
+func compile(ctx context.Context, dir string, changes []change) (programs, error) {
+	dir, err := os.MkdirTemp(dir, "build-")
 	if err != nil {
 		return programs{}, fmt.Errorf("%w: %w", errBuild, err)
 	}
-	args := []string{"build", "-trimpath", "-o", dir + string(filepath.Separator)}
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", dir + string(filepath.Separator)}
 	if len(changes) > 0 {
 		overlay, err := layOver(ctx, dir, changes)
 		if err != nil {
@@ -40,12 +50,7 @@ func (s *suite) build(ctx context.Context, changes []change) (programs, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return programs{}, fmt.Errorf("%w: %w: %s", errBuild, err, strings.TrimSpace(string(out)))
 	}
-	p := programs{nabat: filepath.Join(dir, "nabat"), dispatch: filepath.Join(dir, "nabat-dispatch")}
-	if s.programs == nil {
-		s.programs = make(map[string]programs)
-	}
-	s.programs[key] = p
-	return p, nil
+	return programs{nabat: filepath.Join(dir, "nabat"), dispatch: filepath.Join(dir, "nabat-dispatch")}, nil
 }
 
 // layOver writes the changed files and the list that the compiler reads.

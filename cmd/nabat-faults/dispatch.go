@@ -3,19 +3,19 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"nabat/sync/command"
-	"nabat/sync/dispatch/store"
 )
 
 // dispatch is a real nabat-dispatch with an embedded database.
 type dispatch struct {
 	*process
 	w        *world
+	broker   *broker // nil: over HTTP only
 	dir      string
 	config   string
 	database string
@@ -35,7 +35,7 @@ func (w *world) startDispatch(ctx context.Context, b *broker) (*dispatch, error)
 	if err != nil {
 		return nil, err
 	}
-	d := &dispatch{w: w, dir: dir, config: filepath.Join(dir, "dispatch.toml"), database: "sqlite:" + filepath.Join(dir, "dispatch.db"), token: filepath.Join(dir, "token")}
+	d := &dispatch{w: w, broker: b, dir: dir, config: filepath.Join(dir, "dispatch.toml"), database: "sqlite:" + filepath.Join(dir, "dispatch.db"), token: filepath.Join(dir, "token")}
 	listen, err := freeAddress(ctx)
 	if err != nil {
 		return nil, err
@@ -44,6 +44,9 @@ func (w *world) startDispatch(ctx context.Context, b *broker) (*dispatch, error)
 	text := fmt.Sprintf("name = \"Dispatch\"\nlanguage = \"en\"\nlisten = %q\ndatabase = %q\nkeys = \"keys\"\n", listen, d.database)
 	if b != nil {
 		text += fmt.Sprintf("[mqtt]\nurl = \"mqtt://%s\"\n", b.address)
+		if b.own != "" {
+			text += fmt.Sprintf("username = %q\npassword_file = %q\n", dispatchUser, b.own)
+		}
 	}
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("configure dispatch: %w", err)
@@ -61,32 +64,38 @@ func (w *world) startDispatch(ctx context.Context, b *broker) (*dispatch, error)
 	if err := os.WriteFile(filepath.Join(keys, "active"), []byte("faults\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("activate the key: %w", err)
 	}
-	return d, errors.Join(d.register(ctx), d.run(ctx))
+	if err := d.register(ctx); err != nil {
+		return nil, err
+	}
+	return d, d.run(ctx)
 }
 
-// register enters the gateway and writes its token down.
-func (d *dispatch) register(ctx context.Context) (err error) {
-	db, err := store.Open(ctx, store.Options{URL: d.database})
-	if err != nil {
-		return fmt.Errorf("open dispatch's database: %w", err)
+// register enters the gateway as an operator does, and writes its token down.
+func (d *dispatch) register(ctx context.Context) error {
+	if err := os.RemoveAll(d.token); err != nil {
+		return fmt.Errorf("remove the old token: %w", err)
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	token, err := db.AddGateway(ctx, store.Gateway{Site: site, ID: "main"}, "School No. 12", "faults")
-	if err != nil {
-		return fmt.Errorf("register the gateway: %w", err)
-	}
-	if err := os.WriteFile(d.token, []byte(token+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write the token: %w", err)
+	cmd := exec.CommandContext(ctx, d.w.programs.dispatch, "gateway", "add", "--config", d.config, "--name", "School No. 12", "--token-file", d.token, site+"/main")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("register the gateway: %w: %s", err, out)
 	}
 	return nil
 }
 
-// run starts the program, again after it was killed, and waits until it listens.
+// run starts the program, again after it was killed, and waits until it listens,
+// also at the broker.
 func (d *dispatch) run(ctx context.Context) (err error) {
+	before := 0
+	if d.broker != nil {
+		before = d.broker.subscriptions()
+	}
 	if d.process, err = d.w.start("nabat-dispatch", nil, d.w.programs.dispatch, "run", "--config", d.config, "--log", "warn"); err != nil {
 		return err
 	}
-	return listening(ctx, d.process, d.url[len("http://"):])
+	if err := d.w.listening(ctx, d.process, d.url[len("http://"):]); err != nil || d.broker == nil {
+		return err
+	}
+	return d.broker.heard(ctx, d.w, before)
 }
 
 // commandKey are the gateway's lines about who may command it.

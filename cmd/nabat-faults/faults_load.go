@@ -14,7 +14,11 @@ func loadScenarios() []scenario {
 			name: "load/press-behind-a-backlog", short: true,
 			fault:      "a press waits behind everything that was queued before",
 			protection: "alarms have a lane of their own, looked at before every single row",
-			without:    []change{{file: "sync/cursor/runner.go", old: "[]*queue{&r.alarm, &r.routine}", replacement: "[]*queue{&r.routine, &r.alarm}"}},
+			bare:       "one window for both lanes, and the older rows first",
+			without: []change{
+				{file: "sync/cursor/runner.go", old: "[]*queue{&r.alarm, &r.routine}", replacement: "[]*queue{&r.routine, &r.alarm}"},
+				{file: "sync/cursor/runner.go", old: "		if len(q.flights) >= r.o.Window {\n			continue\n", replacement: "		if r.inFlight() >= r.o.Window {\n			continue\n"},
+			},
 			run: func(ctx context.Context, w *world) error {
 				s, err := w.stand(ctx, ways{mqtt: true, stopped: true})
 				if err != nil {
@@ -34,7 +38,7 @@ func loadScenarios() []scenario {
 				if err := s.net.up(); err != nil {
 					return err
 				}
-				if err := untilWithin(ctx, 4*time.Minute, "everything is delivered", s.empty(ctx)); err != nil {
+				if err := s.untilWithin(ctx, 4*time.Minute, "everything is delivered", s.empty(ctx)); err != nil {
 					return err
 				}
 				w.did("%d routine rows queued, then one press, then the network came up", rows)
@@ -64,8 +68,11 @@ func loadScenarios() []scenario {
 			fault:      "the log of a long outage fills the disk",
 			protection: "an outage is one line when it begins and one when it ends",
 			// A week has 10,080 attempts at one a minute; here they come fast.
-			with:    []change{{file: "sync/cursor/backoff.go", old: "Base: time.Second, Cap: time.Minute, Urgent: 2 * time.Second,", replacement: "Base: time.Millisecond, Cap: time.Millisecond, Urgent: time.Millisecond,"}},
-			without: []change{{file: "sync/mqtt/report.go", old: "MISSING", replacement: "MISSING"}},
+			with: []change{{file: "sync/cursor/backoff.go", old: "Base: time.Second, Cap: time.Minute, Urgent: 2 * time.Second,", replacement: "Base: time.Millisecond, Cap: time.Millisecond, Urgent: time.Millisecond,"}},
+			without: []change{
+				{file: "sync/mqtt/report.go", old: "	if r.known && r.last == t {\n", replacement: "	if r.known && r.last == t && t == troubleNone {\n"},
+				{file: "sync/mqtt/report.go", old: "	if !r.limit.Allow() {\n", replacement: "	if !r.limit.Allow() && t == troubleNone {\n"},
+			},
 			run: func(ctx context.Context, w *world) error {
 				s, err := w.stand(ctx, ways{mqtt: true})
 				if err != nil {
@@ -99,6 +106,11 @@ func loadScenarios() []scenario {
 			name:       "load/boot-with-100000-rows",
 			fault:      "a start reads the whole queue before anything works",
 			protection: "a start reads counters and open alerts only",
+			bare:       "a start looks at every row, for a millisecond each",
+			without: []change{{
+				file: "gateway/journal/journal.go", old: "	j.adopt(st, b)\n	if b.fresh && old != \"\" {\n",
+				replacement: "	for range b.last[Routine] {\n		time.Sleep(time.Millisecond)\n	}\n	j.adopt(st, b)\n	if b.fresh && old != \"\" {\n",
+			}},
 			run: func(ctx context.Context, w *world) error {
 				s, err := w.stand(ctx, ways{mqtt: true, stopped: true})
 				if err != nil {
@@ -120,7 +132,7 @@ func loadScenarios() []scenario {
 					return err
 				}
 				w.did("started with 100,000 rows queued: every button armed after %s", took.Round(time.Millisecond))
-				if err := untilWithin(ctx, 4*time.Minute, "everything is delivered", s.empty(ctx)); err != nil {
+				if err := s.untilWithin(ctx, 4*time.Minute, "everything is delivered", s.empty(ctx)); err != nil {
 					return err
 				}
 				return s.settle(ctx)

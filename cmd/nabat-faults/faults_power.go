@@ -12,13 +12,16 @@ import (
 
 func powerScenarios() []scenario {
 	return []scenario{
+		offlineForMonths(), restartedTwice(), killedInMigration(),
 		{
 			name: "power/kill-9-under-load", short: true,
 			fault:      "the process dies at any point of accept, store, send and advance",
 			protection: "a press is acknowledged after the commit, the cursor moves after the delivery",
-			without: []change{{
-				file: "gateway/engine/engine.go", old: "MISSING", replacement: "MISSING",
-			}},
+			bare:       "acknowledged at once, committed half a second later",
+			without: []change{
+				{file: "gateway/journal/journal.go", old: "		j.queue.lanes[row.Lane] = append(j.queue.lanes[row.Lane], item{event: e, row: row, done: done})\n", replacement: "		j.queue.lanes[row.Lane] = append(j.queue.lanes[row.Lane], item{event: e, row: row})\n		if done != nil {\n			done(alert.Ref{Epoch: j.book.epoch, Seq: 1 << 40}, nil)\n		}\n"},
+				{file: "gateway/journal/journal.go", old: "		case <-j.wake:\n", replacement: "		case <-j.wake:\n			time.Sleep(400 * time.Millisecond)\n"},
+			},
 			run: func(ctx context.Context, w *world) error {
 				s, err := w.stand(ctx, ways{mqtt: true, central: true})
 				if err != nil {
@@ -41,6 +44,11 @@ func powerScenarios() []scenario {
 			name: "power/stopped-while-everything-is-down", short: true,
 			fault:      "the gateway is stopped, and started twice, while nobody can be reached",
 			protection: "what waits stands in the journal, not in a client's memory",
+			bare:       "a shutdown empties the queue",
+			without: []change{{
+				file: "gateway/journal/journal.go", old: "	j.saveCursors()\n	return j.Close()\n",
+				replacement: "	for k, m := range j.book.marks {\n		m.advance(j.book.last[k.lane])\n	}\n	j.saveCursors()\n	return j.Close()\n",
+			}},
 			run: func(ctx context.Context, w *world) error {
 				s, err := w.stand(ctx, ways{mqtt: true, central: true})
 				if err != nil {
@@ -79,21 +87,34 @@ func powerScenarios() []scenario {
 					return err
 				}
 				for range w.times(20, 4) {
-					// The cursor is written at most a tenth of a second later.
+					// Every answer vanishes from here on: nobody tells the cursor.
+					if err := s.net.swallow("downstream"); err != nil {
+						return err
+					}
 					if err := s.gateway.press(ctx, 5); err != nil {
 						return err
 					}
-					if err := s.stored5(ctx); err != nil {
+					if err := w.until(ctx, "dispatch has the presses", func() (bool, error) {
+						err := s.pressesStored(ctx)
+						return err == nil, err
+					}); err != nil {
 						return err
 					}
 					if err := s.gateway.kill(); err != nil {
 						return err
 					}
+					s.net.down()
+					if err := s.net.up(); err != nil {
+						return err
+					}
 					if err := s.gateway.run(ctx); err != nil {
 						return err
 					}
+					if err := s.linked(ctx); err != nil {
+						return err
+					}
 				}
-				w.did("killed as soon as dispatch had given its receipts, again and again (%d presses)", s.gateway.presses)
+				w.did("killed as soon as dispatch had the presses, before its answers arrived, again and again (%d presses)", s.gateway.presses)
 				return s.settle(ctx)
 			},
 		},
@@ -101,6 +122,11 @@ func powerScenarios() []scenario {
 			name: "power/torn-tail", short: true,
 			fault:      "the journal's log ends in the middle of a record",
 			protection: "the log's own checksums end it before the torn record; everything before it stands",
+			bare:       "a log that does not end with a whole record is thrown away",
+			without: []change{{
+				file: "gateway/journal/mend.go", old: "	if err := touch(j.opt.Path); err != nil {\n		return nil, nil, err\n	}\n",
+				replacement: "	if err := touch(j.opt.Path); err != nil {\n		return nil, nil, err\n	}\n	if info, err := os.Stat(j.opt.Path + \"-wal\"); err == nil && (info.Size()-32)%(4096+24) != 0 {\n		_ = os.Remove(j.opt.Path + \"-wal\")\n	}\n",
+			}},
 			run: func(ctx context.Context, w *world) error {
 				s, err := w.stand(ctx, ways{mqtt: true})
 				if err != nil {
@@ -139,11 +165,6 @@ func powerScenarios() []scenario {
 			},
 		},
 	}
-}
-
-// keepsRepetitions makes dispatch store what it has stored already.
-func keepsRepetitions() []change {
-	return []change{{file: "sync/dispatch/store/ingest.go", old: "MISSING", replacement: "MISSING"}}
 }
 
 // killUnderLoad presses buttons until the gateway is killed, after a while, and
@@ -186,20 +207,4 @@ func (s *stand) noPressLost(ctx context.Context) error {
 		return fmt.Errorf("%d presses were acknowledged, the journal holds %d", s.gateway.presses, n)
 	}
 	return nil
-}
-
-// stored5 waits until dispatch has received every open alert.
-func (s *stand) stored5(ctx context.Context) error {
-	return until(ctx, "dispatch has every alert", func() (bool, error) {
-		st, err := s.gateway.client.Status(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, a := range st.Alerts {
-			if a.Truth != "received" && a.Truth != "accepted" {
-				return false, fmt.Errorf("an alert is only %s", a.Truth)
-			}
-		}
-		return len(st.Alerts) > 0, nil
-	})
 }

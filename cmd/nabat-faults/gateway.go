@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/clock"
@@ -90,9 +91,9 @@ func (g *gateway) run(ctx context.Context) error {
 	if g.process, err = g.w.start("nabat "+g.id, g.env, g.w.programs.nabat, "run", "--config", g.config); err != nil {
 		return err
 	}
-	return until(ctx, "every button of "+g.id+" is armed", func() (bool, error) {
+	return g.w.until(ctx, "every button of "+g.id+" is armed", func() (bool, error) {
 		if err := g.alive(); err != nil {
-			return false, err
+			return false, fmt.Errorf("%w: %w", errWrong, err)
 		}
 		s, err := g.client.Status(ctx)
 		if err != nil {
@@ -127,20 +128,50 @@ func (g *gateway) press(ctx context.Context, n int) error {
 	return nil
 }
 
+// pressAnyway presses every button at once, and counts the presses that the
+// gateway acts on although it cannot save them. It reports whether it saved all.
+func (g *gateway) pressAnyway(ctx context.Context) (saved bool, err error) {
+	errs := make([]error, len(buttonIDs()))
+	var wg sync.WaitGroup
+	for i, id := range buttonIDs() {
+		wg.Go(func() { errs[i] = g.client.Press(ctx, id, 0) })
+	}
+	wg.Wait()
+	saved = true
+	for _, e := range errs {
+		switch {
+		case e == nil:
+			g.presses++
+		case strings.Contains(e.Error(), "has not saved it yet"):
+			g.presses++
+			saved = false
+		default:
+			err = errors.Join(err, e)
+		}
+	}
+	return saved, err
+}
+
 // condition waits until a condition holds, or holds no more.
 func (g *gateway) condition(ctx context.Context, name string, holds bool) error {
-	return until(ctx, fmt.Sprintf("condition %s holds: %v", name, holds), func() (bool, error) {
-		s, err := g.client.Status(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, c := range s.Conditions {
-			if strings.HasPrefix(c.Name, name) {
-				return holds, nil
-			}
-		}
-		return !holds, nil
+	return g.w.until(ctx, fmt.Sprintf("condition %s holds: %v", name, holds), func() (bool, error) {
+		found, err := g.holds(ctx, name)
+		return err == nil && found == holds, err
 	})
+}
+
+// holds reports whether a condition that begins with name holds now.
+func (g *gateway) holds(ctx context.Context, name string) (bool, error) {
+	s, err := g.client.Status(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range s.Conditions {
+		if strings.HasPrefix(c.Name, name) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // row is one event of the journal.
@@ -195,19 +226,24 @@ func (g *gateway) fill(ctx context.Context, n int, consumers ...string) error {
 	if err != nil {
 		return err
 	}
-	j, err := journal.Open(journal.Options{Path: filepath.Join(g.dir, "journal.db"), Consumers: consumers, Now: clk.Now})
+	return g.fillWith(ctx, n, clk.Now, func(i int) string { return fmt.Sprintf("routine event %d", i) }, consumers...)
+}
+
+// fillWith is fill with a clock and words of one's own.
+func (g *gateway) fillWith(ctx context.Context, n int, now func() alert.Stamp, detail func(int) string, consumers ...string) error {
+	j, err := journal.Open(journal.Options{Path: filepath.Join(g.dir, "journal.db"), Consumers: consumers, Now: now})
 	if err != nil {
 		return fmt.Errorf("open the journal of %s: %w", g.id, err)
 	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error, 1)
 	go func() { ended <- j.Run(run) }()
-	err = fill(ctx, j, n, clk.Now)
+	err = fill(ctx, j, n, now, detail)
 	cancel()
 	return errors.Join(err, <-ended)
 }
 
-func fill(ctx context.Context, j *journal.Journal, n int, now func() alert.Stamp) error {
+func fill(ctx context.Context, j *journal.Journal, n int, now func() alert.Stamp, detail func(int) string) error {
 	const heap = 4096
 	points := buttonIDs()
 	for done := 0; done < n; done += heap {
@@ -216,7 +252,7 @@ func fill(ctx context.Context, j *journal.Journal, n int, now func() alert.Stamp
 		for i := range count {
 			j.Append(alert.Event{
 				Type: alert.PointRestored, Subject: points[i%len(points)], Point: points[i%len(points)], At: now(),
-				Detail: fmt.Sprintf("routine event %d", done+i),
+				Detail: detail(done + i),
 			}, func(_ alert.Ref, err error) { answers <- err })
 		}
 		for range count {

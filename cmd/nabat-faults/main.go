@@ -50,6 +50,7 @@ func suiteOf(ctx context.Context, args []string, out, note io.Writer) error {
 	only := flags.Bool("only-controls", false, "run each scenario with its protection taken out, and not with it")
 	file := flags.String("o", "", "write the table as Markdown to `FILE`")
 	keep := flags.Bool("keep", false, "keep the folders of scenarios that failed")
+	workers := flags.Int("j", 2, "run `N` scenarios at once")
 	list := flags.Bool("list", false, "list the scenarios and run none")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -76,7 +77,7 @@ func suiteOf(ctx context.Context, args []string, out, note io.Writer) error {
 		}
 		return nil
 	}
-	suite := &suite{note: note, out: out, short: *short, keep: *keep}
+	suite := &suite{note: note, out: out, short: *short, keep: *keep, workers: *workers, programs: make(map[string]func() (programs, error))}
 	if suite.dir, err = os.MkdirTemp("", "nabat-faults-"); err != nil {
 		return fmt.Errorf("make a folder for the scenarios: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -16,6 +18,7 @@ import (
 // middle stands between a gateway and the central service, and answers in its
 // place as foreign networks and broken servers do.
 type middle struct {
+	w *world
 	// url is what the gateway is told.
 	url string
 	// asked counts requests that carried events.
@@ -33,7 +36,7 @@ func (w *world) startMiddle(ctx context.Context, target string, trust *tls.Confi
 	if err != nil {
 		return nil, fmt.Errorf("the central service's address: %w", err)
 	}
-	m := &middle{upstream: httputil.NewSingleHostReverseProxy(to)}
+	m := &middle{w: w, upstream: httputil.NewSingleHostReverseProxy(to)}
 	m.upstream.Transport = &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: false}
 	// While dispatch is down the gateway hears what a real front end would say.
 	m.upstream.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
@@ -46,7 +49,7 @@ func (w *world) startMiddle(ctx context.Context, target string, trust *tls.Confi
 		l = tls.NewListener(l, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*own}})
 		m.url = "https://" + l.Addr().String()
 	}
-	srv := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second}
+	srv := &http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	served := make(chan struct{})
 	go func() { defer close(served); _ = srv.Serve(l) }() // ends with Close below
 	w.atEnd(func() error {
@@ -81,7 +84,7 @@ func (m *middle) misbehave(f func(w http.ResponseWriter, r *http.Request) bool) 
 // askedAtLeast waits until the gateway has tried to deliver n more times.
 func (m *middle) askedAtLeast(ctx context.Context, n int64) error {
 	begin := m.asked.Load()
-	return until(ctx, fmt.Sprintf("%d more attempts to deliver", n), func() (bool, error) { return m.asked.Load() >= begin+n, nil })
+	return m.w.until(ctx, fmt.Sprintf("%d more attempts to deliver", n), func() (bool, error) { return m.asked.Load() >= begin+n, nil })
 }
 
 // isEvents reports whether a request carries events.

@@ -61,11 +61,3 @@ func (n *network) spoil(name, kind, direction string, attributes map[string]any)
 func (n *network) swallow(direction string) error {
 	return n.spoil("swallow-"+direction, "timeout", direction, map[string]any{"timeout": 0})
 }
-
-// heal takes one kind of trouble away again.
-func (n *network) heal(ctx context.Context, name string) error {
-	if err := n.proxy.Toxics.RemoveToxic(ctx, name); err != nil {
-		return fmt.Errorf("heal the network: %w", err)
-	}
-	return nil
-}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -133,10 +134,10 @@ func freeAddress(ctx context.Context) (string, error) {
 }
 
 // listening waits until somebody accepts connections at an address.
-func listening(ctx context.Context, p *process, address string) error {
-	return until(ctx, p.name+" listens on "+address, func() (bool, error) {
+func (w *world) listening(ctx context.Context, p *process, address string) error {
+	return w.until(ctx, p.name+" listens on "+address, func() (bool, error) {
 		if err := p.alive(); err != nil {
-			return false, err
+			return false, fmt.Errorf("%w: %w", errWrong, err)
 		}
 		d := net.Dialer{Timeout: time.Second}
 		c, err := d.DialContext(ctx, "tcp", address)
@@ -152,12 +153,23 @@ type broker struct {
 	*process
 	address string
 	config  string
+	// own is the file with dispatch's password; empty where everybody may come.
+	own string
+	dir string
 }
+
+// Users of a broker with passwords. Dispatch's never changes.
+const (
+	// brokerLimit is the largest event that the broker takes, in bytes.
+	brokerLimit  = 100_000
+	brokerUser   = "gateway"
+	dispatchUser = "dispatch"
+)
 
 // startBroker starts a mosquitto that keeps what it must in memory only, so
 // that its death loses everything that it had acknowledged.
-func (w *world) startBroker(ctx context.Context) (*broker, error) {
-	b := &broker{config: w.path("mosquitto.conf")}
+func (w *world) startBroker(ctx context.Context, password string) (*broker, error) {
+	b := &broker{config: w.path("mosquitto.conf"), dir: w.dir}
 	var err error
 	if b.address, err = freeAddress(ctx); err != nil {
 		return nil, err
@@ -166,14 +178,46 @@ func (w *world) startBroker(ctx context.Context) (*broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the broker's address: %w", err)
 	}
-	text := "listener " + port + " 127.0.0.1\nallow_anonymous true\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_type error\nlog_type warning\nlog_dest stderr\n"
+	text := "listener " + port + " 127.0.0.1\nmax_packet_size " + strconv.Itoa(brokerLimit) + "\npersistence false\nmax_queued_messages 0\nmax_inflight_messages 0\nset_tcp_nodelay true\nlog_type error\nlog_type warning\nlog_type subscribe\nlog_dest stderr\n"
 	if os.Geteuid() == 0 {
 		text += "user root\n"
+	}
+	if password == "" {
+		text += "allow_anonymous true\n"
+	} else {
+		text += "allow_anonymous false\npassword_file " + w.path("accounts") + "\n"
+		b.own = w.path("dispatch-password")
+		if err := errors.Join(os.WriteFile(b.own, []byte("dispatch\n"), 0o600), b.accounts(ctx, password)); err != nil {
+			return nil, fmt.Errorf("make accounts: %w", err)
+		}
 	}
 	if err := os.WriteFile(b.config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("configure the broker: %w", err)
 	}
 	return b, b.again(ctx, w)
+}
+
+// accounts writes who may come, with the gateway's password.
+func (b *broker) accounts(ctx context.Context, password string) error {
+	program, err := need("mosquitto_passwd", "mosquitto")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(b.dir, "accounts")
+	for i, args := range [][]string{{"-b", "-c", file, brokerUser, password}, {"-b", file, dispatchUser, "dispatch"}} {
+		if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("make account %d: %w: %s", i+1, err, out)
+		}
+	}
+	return nil
+}
+
+// subscriptions counts how often dispatch has asked this process for events.
+func (b *broker) subscriptions() int { return strings.Count(b.said.String(), "nabat/1/+/+/event/#") }
+
+// heard waits until dispatch has asked for events once more than it had before.
+func (b *broker) heard(ctx context.Context, w *world, before int) error {
+	return w.until(ctx, "dispatch listens at the broker", func() (bool, error) { return b.subscriptions() > before, nil })
 }
 
 // again starts the broker anew on the same port, with nothing remembered.
@@ -190,7 +234,7 @@ func (b *broker) again(ctx context.Context, w *world) error {
 	if b.process, err = w.start("mosquitto", nil, program, "-c", b.config); err != nil {
 		return err
 	}
-	return listening(ctx, b.process, b.address)
+	return w.listening(ctx, b.process, b.address)
 }
 
 // folder makes a folder of the world's.

@@ -15,11 +15,15 @@ type scenario struct {
 	// short scenarios belong to the everyday tests; they look at world.short for
 	// their numbers.
 	short bool
+	// root scenarios mount file systems.
+	root bool
 	// with is built in always: what no test may do to the machine that it runs
 	// on, such as setting its clock.
 	with []change
 	// without takes the protection out. The scenario must fail then.
 	without []change
+	// bare says in words what without leaves, for the table.
+	bare string
 	// run does it. An error means that Nabat did not survive; what was lost,
 	// doubled or reordered is counted by world.settle.
 	run func(ctx context.Context, w *world) error

@@ -15,11 +15,19 @@ import (
 // when a time service steps a real clock. What this leaves unproven: the
 // kernel's own stepping.
 func shiftedClock() []change {
-	return []change{
-		{
+	return append(pretendedSync(),
+		change{file: "cmd/nabat/a_shift.go", replacement: hookWall},
+		change{
 			file: "$GOROOT/src/time/time.go", old: "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n",
 			replacement: "var shift int64\n\n// Shift moves the wall clock by seconds.\nfunc Shift(seconds int64) { shift = seconds }\n\nfunc Now() Time {\n\tsec, nsec, mono := runtimeNow()\n\tsec += shift\n",
 		},
+	)
+}
+
+// pretendedSync lets a scenario say whether the kernel holds its clock for
+// synchronised, and which boot this is.
+func pretendedSync() []change {
+	return []change{
 		{
 			file: "gateway/clock/clock.go", old: "func synced() bool {\n",
 			replacement: "// Pretend is what the file of the scenario says.\nvar Pretend *bool\n\nfunc synced() bool {\n\tif Pretend != nil {\n\t\treturn *Pretend\n\t}\n",
@@ -32,6 +40,14 @@ func shiftedClock() []change {
 	}
 }
 
+// hookWall connects the two; its name makes it begin first.
+const hookWall = `package main
+
+import "time"
+
+func init() { shiftWall = time.Shift }
+`
+
 const shifter = `package main
 
 import (
@@ -41,6 +57,8 @@ import (
 
 	"nabat/gateway/clock"
 )
+
+var shiftWall = func(int64) {}
 
 func init() {
 	path := os.Getenv("NABAT_FAULTS_CLOCK")
@@ -52,7 +70,7 @@ func init() {
 		var seconds int64
 		var synced bool
 		if n, _ := fmt.Sscan(string(b), &seconds, &synced); n == 2 {
-			time.Shift(seconds)
+			shiftWall(seconds)
 			clock.Pretend = &synced
 		}
 	}
@@ -82,7 +100,7 @@ func (g *gateway) setClock(shift time.Duration, synced bool) error {
 
 // clockIs waits until the running gateway has seen its new clock.
 func (g *gateway) clockIs(ctx context.Context, shift time.Duration, synced bool) error {
-	return until(ctx, "the gateway sees its new clock", func() (bool, error) {
+	return g.w.until(ctx, "the gateway sees its new clock", func() (bool, error) {
 		s, err := g.client.Status(ctx)
 		if err != nil {
 			return false, err

@@ -3,13 +3,14 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
+	"strings"
 
 	"nabat/gateway/alert"
-	"nabat/sync/dispatch/store"
+	"nabat/sync/event"
 )
 
 // stand is the usual arrangement: a gateway, dispatch, and one or two ways
@@ -19,6 +20,7 @@ type stand struct {
 	// broker and net are the way over MQTT; nil where there is none.
 	broker *broker
 	net    *network
+	router *router
 	// middle is the way over HTTPS; nil where there is none.
 	middle   *middle
 	dispatch *dispatch
@@ -28,6 +30,10 @@ type stand struct {
 // ways are the links that a stand has.
 type ways struct {
 	mqtt, central bool
+	// router puts a router that can forget connections before the broker.
+	router bool
+	// password is the file with the broker's password; empty: everybody may come.
+	password string
 	// tls puts TLS before the central service.
 	tls bool
 	// extra is more configuration of the gateway.
@@ -42,10 +48,21 @@ func (w *world) stand(ctx context.Context, ways ways) (*stand, error) {
 	s := &stand{world: w}
 	var err error
 	if ways.mqtt {
-		if s.broker, err = w.startBroker(ctx); err != nil {
+		password := ""
+		if ways.password != "" {
+			password = "old"
+		}
+		if s.broker, err = w.startBroker(ctx, password); err != nil {
 			return nil, err
 		}
-		if s.net, err = w.startNetwork(ctx, s.broker.address); err != nil {
+		beyond := s.broker.address
+		if ways.router {
+			if s.router, err = w.startRouter(ctx, beyond); err != nil {
+				return nil, err
+			}
+			beyond = s.router.address
+		}
+		if s.net, err = w.startNetwork(ctx, beyond); err != nil {
 			return nil, err
 		}
 	}
@@ -55,6 +72,9 @@ func (w *world) stand(ctx context.Context, ways ways) (*stand, error) {
 	links := ""
 	if ways.mqtt {
 		links += fmt.Sprintf("[mqtt]\nurl = \"mqtt://%s\"\n", s.net.address)
+		if ways.password != "" {
+			links += fmt.Sprintf("username = %q\npassword_file = %q\n", brokerUser, ways.password)
+		}
 	}
 	if ways.central {
 		ca, own := "", (*tls.Certificate)(nil)
@@ -84,7 +104,7 @@ func (w *world) stand(ctx context.Context, ways ways) (*stand, error) {
 
 // linked waits until every link is up.
 func (s *stand) linked(ctx context.Context) error {
-	return until(ctx, "every link is up", func() (bool, error) {
+	return s.until(ctx, "every link is up", func() (bool, error) {
 		st, err := s.gateway.client.Status(ctx)
 		if err != nil {
 			return false, err
@@ -100,7 +120,7 @@ func (s *stand) linked(ctx context.Context) error {
 
 // delivered waits until nothing waits in the gateway any more.
 func (s *stand) delivered(ctx context.Context) error {
-	return until(ctx, "everything is delivered", s.empty(ctx))
+	return s.until(ctx, "everything is delivered", s.empty(ctx))
 }
 
 // empty returns a question: does nothing wait in the gateway any more?
@@ -141,11 +161,17 @@ func (s *stand) settle(ctx context.Context) error {
 	var wanted []string
 	late := make(map[string]bool)
 	for _, r := range rows {
-		if r.epoch != st.Journal.Epoch || r.seq <= st.Journal.LastSeq {
+		switch {
+		case r.epoch != st.Journal.Epoch:
 			wanted = append(wanted, r.id)
-		} else {
+		case r.seq > st.Journal.LastSeq:
 			late[r.id] = true
 		}
+	}
+	// Every number that was given out, whether its row stands in the journal
+	// still or was deleted: undelivered rows must not be.
+	for n := range st.Journal.LastSeq {
+		wanted = append(wanted, fmt.Sprintf("%s-%d", st.Journal.Epoch, n+1))
 	}
 	stored, err := s.dispatch.stored(ctx)
 	if err != nil {
@@ -161,18 +187,30 @@ func (s *stand) settle(ctx context.Context) error {
 	return arrived
 }
 
-// stored reads what the ended dispatch holds, in the order of storing.
+// stored reads what dispatch holds, in the order in which its database got it.
+// Of an event that came over two links the time of arrival is that of the copy
+// that won, which says nothing about the order.
 func (d *dispatch) stored(ctx context.Context) (list []arrival, err error) {
-	db, err := store.Open(ctx, store.Options{URL: d.database})
+	db, err := sql.Open("sqlite", "file:"+strings.TrimPrefix(d.database, "sqlite:")+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return nil, fmt.Errorf("read dispatch's database: %w", err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	for e, err := range db.ExportEvents(ctx, time.Time{}, time.Now().AddDate(100, 0, 0)) {
+	rows, err := db.QueryContext(ctx, "SELECT raw FROM event ORDER BY rowid")
+	if err != nil {
+		return nil, fmt.Errorf("read dispatch's events: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close(), rows.Err()) }()
+	for rows.Next() {
+		var raw []byte
+		if err := rows.Scan(&raw); err != nil {
+			return nil, fmt.Errorf("read dispatch's events: %w", err)
+		}
+		e, err := event.Decode(raw)
 		if err != nil {
 			return nil, fmt.Errorf("read dispatch's events: %w", err)
 		}
-		list = append(list, arrival{id: e.Event.ID(), epoch: e.Event.Ref.Epoch, seq: e.Event.Ref.Seq, urgent: e.Event.Type.Urgent()})
+		list = append(list, arrival{id: e.ID(), epoch: e.Ref.Epoch, seq: e.Ref.Seq, urgent: e.Type.Urgent(), typ: e.Type, data: string(e.Data)})
 	}
 	return list, nil
 }
@@ -186,6 +224,24 @@ func (g *gateway) raised(ctx context.Context) (n int, err error) {
 		}
 	}
 	return n, err
+}
+
+// pressesStored checks that dispatch holds at least as many presses as the
+// gateway took.
+func (s *stand) pressesStored(ctx context.Context) error {
+	n := 0
+	list, err := s.dispatch.stored(ctx)
+	seen := make(map[string]bool)
+	for _, a := range list {
+		if a.typ == alert.Raised && !seen[a.id] {
+			seen[a.id] = true
+			n++
+		}
+	}
+	if err == nil && n < s.gateway.presses {
+		err = fmt.Errorf("%d presses were taken, dispatch holds %d", s.gateway.presses, n)
+	}
+	return err
 }
 
 // answer makes a middle that answers every delivery in one way.

@@ -9,21 +9,32 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// limit is how long one scenario may take before it counts as failed. What a
-// scenario waits for comes within seconds on a healthy machine.
-const limit = 5 * time.Minute
+const (
+	// limit is how long one scenario may take before it counts as failed. What a
+	// scenario waits for comes within seconds on a healthy machine.
+	limit = 6 * time.Minute
+	// patience is how long one thing may take to come, and controlPatience the
+	// same without a protection, where it often never comes.
+	patience        = 90 * time.Second
+	controlPatience = 25 * time.Second
+)
 
-// suite runs scenarios one after another.
+// suite runs scenarios, several at once: each has a world of its own.
 type suite struct {
-	dir       string
-	out, note io.Writer
-	short     bool
-	keep      bool
-	failed    bool
-	programs  map[string]programs // by the changes that were built in
+	dir         string
+	out, note   io.Writer
+	short, keep bool
+	workers     int
+
+	mu       sync.Mutex // guards the fields below, and out and note
+	failed   bool
+	programs map[string]func() (programs, error) // by the changes that are built in
 }
 
 // result is what became of one scenario.
@@ -47,57 +58,91 @@ func (r result) ok(controlsOnly bool) bool {
 	return controlsOnly || r.err == nil && r.tally.clean()
 }
 
+// run runs the chosen scenarios and writes the table, if file is not empty.
+// A change that does not fit the sources any more ends it.
 func (s *suite) run(ctx context.Context, chosen []scenario, file string, real, controls bool) error {
-	var results []result
+	results := make([]result, len(chosen))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(max(s.workers, 1))
+	for i, sc := range chosen {
+		group.Go(func() error {
+			r, err := s.try(ctx, sc, real, controls)
+			results[i] = r
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
 	bad := 0
-	for _, sc := range chosen {
-		r := result{scenario: sc}
-		if real {
-			begun := time.Now()
-			fmt.Fprintf(s.note, "== %s: %s\n", sc.name, sc.fault)
-			r.did, r.tally, r.err = s.one(ctx, sc, nil)
-			r.took = time.Since(begun)
-			for _, d := range r.did {
-				fmt.Fprintf(s.out, "   %s\n", d)
-			}
-			fmt.Fprintf(s.out, "   %s in %s\n", r.verdict(), r.took.Round(100*time.Millisecond))
-		}
-		if controls && len(sc.without) > 0 {
-			fmt.Fprintf(s.note, "== %s, without: %s\n", sc.name, sc.protection)
-			r.tried = true
-			_, t, err := s.one(ctx, sc, sc.without)
-			if err == nil && !t.clean() {
-				err = errors.New(t.String())
-			}
-			if errors.Is(err, errBuild) {
-				return err
-			}
-			r.control = err
-			if err == nil {
-				fmt.Fprintf(s.out, "   IT DID NOT FAIL without its protection: the scenario shows nothing\n")
-			} else {
-				fmt.Fprintf(s.out, "   fails without it, as it must: %s\n", firstLine(err))
-			}
-		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
+	for _, r := range results {
 		if !r.ok(!real) {
 			bad++
 		}
-		results = append(results, r)
 	}
 	if file != "" {
-		if err := os.WriteFile(file, markdown(results), 0o644); err != nil {
+		if err := os.WriteFile(file, markdown(results), 0o644); err != nil { //nolint:gosec // a page of the documentation
 			return fmt.Errorf("write the table: %w", err)
 		}
 	}
-	s.failed = bad > 0
 	fmt.Fprintf(s.out, "%d scenarios, %d did not hold\n", len(results), bad)
 	if bad > 0 {
+		s.failed = true
 		return fmt.Errorf("%w: %d of %d scenarios", errFailed, bad, len(results))
 	}
 	return nil
+}
+
+// try runs one scenario, and once more without its protection.
+func (s *suite) try(ctx context.Context, sc scenario, real, controls bool) (result, error) {
+	r := result{scenario: sc}
+	if real {
+		begun := time.Now()
+		r.did, r.tally, r.err = s.one(ctx, sc, nil)
+		r.took = time.Since(begun)
+		if errors.Is(r.err, errBuild) {
+			return r, r.err
+		}
+	}
+	if controls && len(sc.without) > 0 && ctx.Err() == nil {
+		r.tried = true
+		_, t, err := s.one(ctx, sc, sc.without)
+		if errors.Is(err, errBuild) {
+			return r, fmt.Errorf("%s without its protection: %w", sc.name, err)
+		}
+		if err == nil && !t.clean() {
+			err = errors.New(t.String())
+		}
+		r.control = err
+	}
+	if ctx.Err() != nil {
+		return r, context.Cause(ctx)
+	}
+	s.tell(r, real)
+	return r, nil
+}
+
+// tell prints what became of a scenario, in one piece.
+func (s *suite) tell(r result, real bool) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", r.scenario.name, r.scenario.fault)
+	if real {
+		for _, d := range r.did {
+			fmt.Fprintf(&b, "   %s\n", d)
+		}
+		fmt.Fprintf(&b, "   %s in %s\n", r.verdict(), r.took.Round(100*time.Millisecond))
+	}
+	switch {
+	case r.tried && r.control == nil:
+		fmt.Fprintf(&b, "   IT DID NOT FAIL without its protection: the scenario shows nothing\n")
+	case r.tried && s.keep:
+		fmt.Fprintf(&b, "   without its protection it fails, as it must: %s\n", r.control)
+	case r.tried:
+		fmt.Fprintf(&b, "   without its protection it fails, as it must: %s\n", firstLine(r.control))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, _ = io.WriteString(s.out, b.String()) // whoever reads has gone
 }
 
 func (r result) verdict() string {
@@ -107,8 +152,12 @@ func (r result) verdict() string {
 	return r.tally.String()
 }
 
-// one runs a scenario in a world of its own.
+// one runs a scenario in a world of its own. Controls have small numbers and
+// little patience.
 func (s *suite) one(ctx context.Context, sc scenario, without []change) (did []string, t tally, err error) {
+	if sc.root && os.Geteuid() != 0 {
+		return nil, tally{}, errors.New("it mounts a file system of its own, which needs root: run this as root")
+	}
 	built, err := s.build(ctx, slices.Concat(sc.with, without))
 	if err != nil {
 		return nil, tally{}, err
@@ -120,7 +169,10 @@ func (s *suite) one(ctx context.Context, sc scenario, without []change) (did []s
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not done within %s", limit))
 	defer cancel()
-	w := &world{dir: dir, programs: built, short: s.short}
+	w := &world{dir: dir, programs: built, short: s.short, patience: patience}
+	if without != nil {
+		w.short, w.patience = true, controlPatience
+	}
 	err = sc.run(ctx, w)
 	if err != nil && w.hints() != "" {
 		err = fmt.Errorf("%w\n%s", err, w.hints())

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"nabat/gateway/alert"
 )
 
 // arrival is one event as the far end stored it, in the order of storing.
@@ -11,6 +13,8 @@ type arrival struct {
 	epoch  string
 	seq    uint64
 	urgent bool
+	typ    alert.Type
+	data   string
 }
 
 // tally compares what the gateway's journal holds with what dispatch stored.

@@ -14,7 +14,10 @@ import (
 type world struct {
 	dir      string
 	programs programs
-	short    bool
+	// short asks for small numbers.
+	short bool
+	// patience is how long something may take to come.
+	patience time.Duration
 	story    []string
 	tally    tally
 	ends     []func() error
@@ -57,29 +60,34 @@ func (w *world) hints() string {
 	return strings.TrimSpace(b.String())
 }
 
-// until waits until something is so. What it waits for comes within seconds on
-// a healthy machine; the limit is for a machine that is busy with other work.
-func until(ctx context.Context, what string, so func() (bool, error)) error {
-	return untilWithin(ctx, 90*time.Second, what, so)
+// errWrong marks what will not come right by waiting.
+var errWrong = errors.New("it must not be")
+
+// until waits until something is so, or wrong for good. What it waits for comes
+// within seconds on a healthy machine; the world's patience is for a machine
+// that is busy with other work.
+func (w *world) until(ctx context.Context, what string, so func() (bool, error)) error {
+	return w.untilWithin(ctx, w.patience, what, so)
 }
 
-func untilWithin(ctx context.Context, within time.Duration, what string, so func() (bool, error)) error {
+func (w *world) untilWithin(ctx context.Context, within time.Duration, what string, so func() (bool, error)) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	var last error
 	for {
 		ok, err := so()
-		if ok {
+		switch {
+		case ok:
 			return nil
+		case errors.Is(err, errWrong):
+			return err
 		}
-		last = err
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			if last != nil {
-				return fmt.Errorf("this did not come: %s: %w", what, last)
+			if err != nil {
+				return fmt.Errorf("this did not come: %s: %w", what, err)
 			}
 			return fmt.Errorf("this did not come: %s", what)
 		}
