@@ -14,12 +14,12 @@ import (
 )
 
 type exportVerb struct {
-	CSV exportCSV `cmd:"" name:"csv" help:"Write alerts, events or the audit log as CSV."`
+	CSV exportCSV `cmd:"" name:"csv" help:"Write alerts, events, what was put aside, or the audit log as CSV."`
 }
 
 type exportCSV struct {
 	configFlag
-	What string    `arg:"" enum:"alerts,events,audit" default:"alerts" help:"alerts, events or audit."`
+	What string    `arg:"" enum:"alerts,events,refused,audit" default:"alerts" help:"alerts, events, refused (what is stored but in no alert) or audit."`
 	From time.Time `format:"2006-01-02" help:"First day, as in 2026-11-01."`
 	To   time.Time `format:"2006-01-02" help:"Day after the last one."`
 	Site string    `help:"Alerts of this site only."`
@@ -33,6 +33,8 @@ func (v exportCSV) Run(ctx context.Context, stdout io.Writer) error {
 		switch v.What {
 		case "events":
 			err = v.events(ctx, db, w)
+		case "refused":
+			err = refused(ctx, db, w)
 		case "audit":
 			err = audit(ctx, db, w)
 		default:
@@ -90,6 +92,28 @@ func (v exportCSV) events(ctx context.Context, db *store.Store, w *csv.Writer) e
 		}
 		if err := w.Write(safe(e.Gateway.Site, e.Gateway.ID, e.Event.ID(), string(e.Event.Type), e.Event.Subject,
 			stamp(e.Made.At), quality(e.Made), stamp(first), strings.Join(links, " "), strconv.FormatBool(e.Late), e.Refused, string(e.Event.Data))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mostRefused bounds what is read into memory: the newest are written.
+const mostRefused = 10_000
+
+// refused writes events that no alert shows, although their gateways have
+// receipts for them: not understood, or of a disk that was copied.
+func refused(ctx context.Context, db *store.Store, w *csv.Writer) error {
+	if err := w.Write([]string{"site", "gateway", "id", "type", "alert", "stored_at", "link", "reason", "data"}); err != nil {
+		return err
+	}
+	list, err := db.Refused(ctx, mostRefused)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if err := w.Write(safe(r.Gateway.Site, r.Gateway.ID, r.Event.ID(), string(r.Event.Type), r.Event.Subject,
+			stamp(r.At), r.Link, r.Reason, string(r.Event.Data))); err != nil {
 			return err
 		}
 	}

@@ -65,3 +65,44 @@ func TestAClosedAlertIsExportedAsWhatItWas(t *testing.T) {
 		}
 	}
 }
+
+// TestAnAlarmThatIsInNoAlertCanBeSeen: its gateway has a receipt for it, so that
+// nothing else would ever tell of it.
+func TestAnAlarmThatIsInNoAlertCanBeSeen(t *testing.T) {
+	config := begin(t)
+	must(t, "gateway", "add", "school-12/main", "-c", config, "--token-file", t.TempDir()+"/token")
+	s, err := loadConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := openStore(t.Context(), s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	const data = `{"numbering":"n","number":%d,"kind":"fire","place":{"id":"gym"},"level":%q}`
+	for _, list := range [][]store.Arrival{
+		{raw(t, 1, "raised", "known", fmt.Sprintf(data, 1, "help"))},
+		{raw(t, 1, "raised", "copied", fmt.Sprintf(data, 1, "help"))},
+		{raw(t, 2, "raised", "loud", fmt.Sprintf(data, 2, "deafening"))},
+	} {
+		if _, err := db.Ingest(t.Context(), list); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _ := must(t, "export", "csv", "refused", "-c", config)
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	var alerts []string
+	for _, row := range rows[1:] {
+		alerts = append(alerts, row[slices.Index(rows[0], "alert")])
+		if row[slices.Index(rows[0], "reason")] == "" {
+			t.Errorf("no reason: %v", row)
+		}
+	}
+	if slices.Sort(alerts); !slices.Equal(alerts, []string{"copied", "loud"}) {
+		t.Errorf("put aside: %v", alerts)
+	}
+}
