@@ -85,7 +85,8 @@ func (s *Server) alertPage(w http.ResponseWriter, r *http.Request, v visitor) {
 	for _, c := range commands {
 		d.Orders = append(d.Orders, s.orderRow(p, c, info))
 	}
-	for _, m := range messages(s.opt.Sender, s.opt.Name, a, timeline) {
+	list := messages(s.opt.Sender, s.opt.Name, a, timeline)
+	for _, m := range list[max(0, len(list)-mostMessages):] {
 		d.Messages = append(d.Messages, capRow{m.Serial, string(m.Type), p.Time(m.Sent)})
 	}
 	p.Data = d
@@ -152,6 +153,10 @@ func entry(p page, e store.Entry) entryRow {
 	return row
 }
 
+// mostMessages bounds how many CAP messages a page offers, and to how many of
+// those before it a message refers: the latest.
+const mostMessages = 100
+
 // messages makes the CAP messages of an alert, in the order in which its
 // events were stored here, so that a number means the same message for ever:
 // the first is an Alert, one that closes it a Cancel, each other an Update.
@@ -176,7 +181,8 @@ func messages(sender, name string, a store.Alert, timeline []store.Entry) []cap.
 		if !ok {
 			now = a.Alert
 		}
-		m := cap.Message{Type: cap.TypeUpdate, Sender: sender, SenderName: name, Serial: i + 1, Sent: e.Deliveries[0].At, Alert: capAlert(a, now), Earlier: slices.Clone(earlier)}
+		m := cap.Message{Type: cap.TypeUpdate, Sender: sender, SenderName: name, Serial: i + 1, Sent: e.Deliveries[0].At, Alert: capAlert(a, now),
+			Earlier: earlier[max(0, i-mostMessages):i:i]} // shared: references are only ever added
 		switch {
 		case i == 0:
 			m.Type = cap.TypeAlert

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"nabat/gateway/alert"
@@ -61,9 +62,45 @@ func TestCardsAreSharedOut(t *testing.T) {
 		t.Errorf("%d cards: %v", len(got), count)
 	}
 	if !slices.IsSortedFunc(got, func(x, y store.Alert) int {
-		at := func(a store.Alert) int { return slices.IndexFunc(list, func(b store.Alert) bool { return a.ID == b.ID }) }
+		at := func(a store.Alert) int {
+			return slices.IndexFunc(list, func(b store.Alert) bool { return a.ID == b.ID })
+		}
 		return at(x) - at(y)
 	}) {
 		t.Error("the order of the list is lost")
+	}
+}
+
+// TestManyPressesFitInMemory: the CAP messages of an alert share their
+// references, and a page offers the latest of them only.
+func TestManyPressesFitInMemory(t *testing.T) {
+	w := newTown(t)
+	const many = 3 * mostMessages
+	for i := range uint64(many) {
+		w.press(press{id: "alert-1", number: i + 1, kind: alert.Fire, level: alert.LevelEmergency})
+	}
+	a, err := w.store.Alert(t.Context(), school(), "alert-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	timeline, err := w.store.Timeline(t.Context(), school(), "alert-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := messages("dispatch.test", "Dispatch", a, timeline)
+	if len(list) != many || list[many-1].Serial != many {
+		t.Fatalf("%d messages", len(list))
+	}
+	for i, m := range list {
+		if n := len(m.Earlier); n != min(i, mostMessages) || n > 0 && (m.Earlier[n-1].Serial != i || cap(m.Earlier) != n) {
+			t.Fatalf("message %d refers to %d others, %d are held", m.Serial, n, cap(m.Earlier))
+		}
+	}
+	if n := testing.AllocsPerRun(1, func() { messages("dispatch.test", "Dispatch", a, timeline[:2*mostMessages]) }); n > 60*mostMessages {
+		t.Errorf("%.0f allocations for %d messages", n, 2*mostMessages)
+	}
+	v := open(t, w.desk(nil)).in("boris", otherSecret)
+	if status, body := v.get(one("alert-1")); status != 200 || strings.Count(body, "/cap?message=") != mostMessages {
+		t.Errorf("%d: the page offers %d messages", status, strings.Count(body, "/cap?message="))
 	}
 }

@@ -44,7 +44,7 @@ func (b *book) decide() error {
 		b.result.New++
 		b.own[it.stream()] = append(b.own[it.stream()], it.seq)
 		alarm := strings.HasPrefix(string(it.Event.Type), alarmPrefix)
-		b.events = append(b.events, eventRow{eventID: id, at: micros(it.At), link: it.Link, alarm: bit(alarm),
+		b.events = append(b.events, eventRow{eventID: id, at: micros(it.At), link: it.Link, alarm: bit(alarm && len(it.Raw) <= maxAlarm),
 			subject: plain(it.Event.Subject, maxName), refused: it.reason, raw: it.Raw})
 		if it.Event.Type.Urgent() {
 			fresh[id] = storedRow{it.Link, it.Raw}

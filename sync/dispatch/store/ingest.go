@@ -63,6 +63,9 @@ const (
 	maxName   = 512
 	maxKey    = 256
 	maxReason = 1024
+	// maxAlarm bounds an event about an alert: it has a place, a kind and a time.
+	// What is larger is kept, but is in no alert.
+	maxAlarm  = 64 << 10
 	maxNumber = 1<<63 - 1
 )
 
@@ -115,18 +118,22 @@ func understandAll(items []item) {
 	for part := range slices.Chunk(items, max(256, (len(items)-1)/runtime.GOMAXPROCS(0)+1)) {
 		wg.Go(func() {
 			for i := range part {
-				part[i].event, part[i].reason = understand(part[i].Event)
+				part[i].event, part[i].reason = understand(part[i].Event, len(part[i].Raw))
 			}
 		})
 	}
 	wg.Wait()
 }
 
-// understand reads the data of an event, and says why it cannot be used.
-func understand(e event.Event) (alert.Event, string) {
+// understand reads the data of an event of size bytes, and says why it cannot
+// be used.
+func understand(e event.Event, size int) (alert.Event, string) {
 	a, err := e.Alert()
 	if err != nil {
 		return alert.Event{}, plain(err.Error(), maxReason)
+	}
+	if size > maxAlarm && strings.HasPrefix(string(e.Type), alarmPrefix) {
+		return alert.Event{}, "an alarm of this size is none"
 	}
 	bad := func(s string) bool { return len(s) > maxKey || strings.ContainsRune(s, 0) }
 	switch {

@@ -201,7 +201,7 @@ func FuzzUnderstand(f *testing.F) {
 	f.Add([]byte(`{"number":1,"kind":"fire","place":{"id":"p"},"numbering":"n"}`))
 	f.Add([]byte(`{"number":1,"kind":"fi\u0000re","place":{"id":"p"}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		a, reason := understand(event.Event{Type: alert.Raised, Data: data})
+		a, reason := understand(event.Event{Type: alert.Raised, Data: data}, len(data))
 		if strings.ContainsRune(reason, 0) || len(reason) > maxReason {
 			t.Errorf("the reason %q cannot be stored", reason)
 		}

@@ -68,13 +68,35 @@ func (s *Store) entry(ctx context.Context, clocks map[bootID]*anchorRow, r rowOf
 	return x, nil
 }
 
-// Timeline returns all events of an alert in the order of their making as far
-// as it is known, else of their numbers.
+// Bounds of a timeline: a gateway that tells of a hundred thousand presses of
+// one alert must not fill the memory of whoever looks at it.
+const (
+	timelineFirst = 500
+	timelineLast  = 1500
+)
+
+// Timeline returns the events of an alert in the order of their making as far
+// as it is known, else of their numbers. Of more than 2,000 it returns the first
+// 500 and the last 1,500.
 func (s *Store) Timeline(ctx context.Context, g Gateway, id string) ([]Entry, error) {
 	wrap := func(err error) error { return fmt.Errorf("timeline of alert %.64s of %s: %w", id, g, err) }
-	rows, err := s.eventsWhere(ctx, "WHERE e.subject = $1 AND e.alarm = 1 AND g.site = $2 AND g.id = $3 ORDER BY e.stream, e.seq", plain(id, maxName), g.Site, g.ID)
+	const about = "WHERE e.subject = $1 AND e.alarm = 1 AND g.site = $2 AND g.id = $3 ORDER BY "
+	rows, err := s.eventsWhere(ctx, about+"e.stream DESC, e.seq DESC LIMIT "+strconv.Itoa(timelineLast+1), plain(id, maxName), g.Site, g.ID)
 	if err != nil {
 		return nil, wrap(err)
+	}
+	slices.Reverse(rows)
+	if len(rows) > timelineLast {
+		first, err := s.eventsWhere(ctx, about+"e.stream, e.seq LIMIT "+strconv.Itoa(timelineFirst), plain(id, maxName), g.Site, g.ID)
+		if err != nil {
+			return nil, wrap(err)
+		}
+		before := func(a, b rowOf) int { return cmp.Or(cmp.Compare(a.stream, b.stream), cmp.Compare(a.seq, b.seq)) }
+		overlap, _ := slices.BinarySearchFunc(first, rows[0], before)
+		rows = append(first[:overlap], rows...)
+		if len(rows) > timelineFirst+timelineLast { // the one that only showed that there are more
+			rows = slices.Delete(rows, timelineFirst, timelineFirst+1)
+		}
 	}
 	where := make(map[eventID]int, len(rows))
 	for i, r := range rows {
