@@ -59,7 +59,6 @@ func (r result) ok(controlsOnly bool) bool {
 }
 
 // run runs the chosen scenarios and writes the table, if file is not empty.
-// A change that does not fit the sources any more ends it.
 func (s *suite) run(ctx context.Context, chosen []scenario, file string, real, controls bool) error {
 	results := make([]result, len(chosen))
 	group, ctx := errgroup.WithContext(ctx)
@@ -100,17 +99,15 @@ func (s *suite) try(ctx context.Context, sc scenario, real, controls bool) (resu
 		begun := time.Now()
 		r.did, r.tally, r.err = s.one(ctx, sc, nil)
 		r.took = time.Since(begun)
-		if errors.Is(r.err, errBuild) {
-			return r, r.err
-		}
 	}
 	if controls && len(sc.without) > 0 && ctx.Err() == nil {
 		r.tried = true
 		_, t, err := s.one(ctx, sc, sc.without)
-		if errors.Is(err, errBuild) {
-			return r, fmt.Errorf("%s without its protection: %w", sc.name, err)
-		}
-		if err == nil && !t.clean() {
+		switch {
+		case errors.Is(err, errBuild):
+			// It failed, but not as it must.
+			r.err, err = errors.Join(r.err, fmt.Errorf("without its protection: %w", err)), nil
+		case err == nil && !t.clean():
 			err = errors.New(t.String())
 		}
 		r.control = err
@@ -126,7 +123,7 @@ func (s *suite) try(ctx context.Context, sc scenario, real, controls bool) (resu
 func (s *suite) tell(r result, real bool) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s\n", r.scenario.name, r.scenario.fault)
-	if real {
+	if real || r.err != nil {
 		for _, d := range r.did {
 			fmt.Fprintf(&b, "   %s\n", d)
 		}

@@ -13,7 +13,7 @@ func withoutReceipts() []change {
 func unansweredCounts() []change {
 	return append(withoutReceipts(), change{
 		file: "sync/cursor/lane.go", old: "		case Later:\n			return n, cause(why)\n",
-		replacement: "		case Later:\n			last, passed = row, false\n			n++\n			q.pop()\n",
+		replacement: "		case Later:\n			last, passed = row, false\n			n++\n			gone++\n",
 	}, change{
 		file: "sync/cursor/lane.go", old: "	clear(q.flights)\n",
 		replacement: "	for _, f := range q.flights {\n		q.Source.Advance(f.row)\n	}\n	clear(q.flights)\n",
