@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -24,12 +25,14 @@ import (
 // in well under a second, on a machine that may be busy with other work.
 const patience = 90 * time.Second
 
-// binaries builds the real programs once for all tests of the package.
+// binDirectory names the environment variable with the folder of the programs
+// under test.
+const binDirectory = "NABAT_TEST_BIN"
+
+// binaries builds the real programs once for the tests of the package that run
+// them.
 var binaries = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "nabat-dispatch-test-")
-	if err != nil {
-		return "", err
-	}
+	dir := os.Getenv(binDirectory)
 	cmd := exec.Command("go", "build", "-o", dir, "nabat/cmd/nabat", "nabat/cmd/nabat-dispatch")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -39,10 +42,16 @@ var binaries = sync.OnceValues(func() (string, error) {
 })
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if dir, err := binaries(); err == nil {
-		_ = os.RemoveAll(dir)
+	dir, err := os.MkdirTemp("", "nabat-dispatch-test-")
+	if err == nil {
+		err = os.Setenv(binDirectory, dir)
 	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:forbidigo // a test binary ends so
+	}
+	status := m.Run()
+	_ = os.RemoveAll(dir)
 	os.Exit(status) //nolint:forbidigo // a test binary ends so
 }
 
@@ -150,14 +159,19 @@ func must(t *testing.T, args ...string) (stdout, stderr string) {
 	return out, errs
 }
 
+// freeAddress returns a loopback address that nobody listens on. Its port is
+// not one of those that the kernel gives to outgoing connections: one of them
+// could take it while the program is down.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000))); err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port was found")
+	return ""
 }
 
 // begin makes the directory of a new service and returns its configuration.
