@@ -134,6 +134,9 @@ func (b *bench) storm(ctx context.Context, pg *storetest.Server, br *broker, nam
 	last = time.Since(begun)
 	err = scaletest.Await(ctx, "the last receipt", func() (bool, error) { return crowd.Delivered() == crowd.Events(), nil })
 	all = time.Since(begun)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%w: %s", err, crowd.Behind())
+	}
 	b.say("  %d × %d: last stored after %s, last receipt after %s", gateways, each, nice(last), nice(all))
-	return last, all, err
+	return last, all, nil
 }

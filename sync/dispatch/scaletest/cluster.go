@@ -169,6 +169,7 @@ func (n *node) ask(ctx context.Context, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.Close = true // no connection is left behind
 	a, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -37,6 +38,28 @@ func (c Crowd) Delivered() (n int) {
 	}
 	return n
 }
+
+// Behind names the first gateways that lack a receipt, how far each link has
+// come in both lanes, and what the gateway says about itself.
+func (c Crowd) Behind() string {
+	var list []string
+	for _, g := range c {
+		if n := g.Delivered(); n < g.each && len(list) < named {
+			text := fmt.Sprintf("%s: %d of %d", g, n, g.each)
+			for _, l := range g.links {
+				text += fmt.Sprintf(" (%d alarms, %d others)", l.alarm.Passed(), l.routine.Passed())
+			}
+			for _, c := range g.health.List() {
+				text += ", " + c.Name + ": " + c.Detail
+			}
+			list = append(list, text)
+		}
+	}
+	return strings.Join(list, "; ")
+}
+
+// named is how many gateways Behind names.
+const named = 5
 
 // Check returns what went wrong at any gateway.
 func (c Crowd) Check() error {

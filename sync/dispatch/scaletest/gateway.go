@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/health"
 	"nabat/gateway/journal"
 	"nabat/sync/central"
 	"nabat/sync/cursor/cursortest"
@@ -19,8 +20,8 @@ import (
 )
 
 // Cycle is after how many events a gateway's story begins anew: in each cycle
-// one alert is raised, received, acknowledged and cleared, between routine
-// events. The last alert of a gateway stays open.
+// one alert is raised, acknowledged, answered by a team and cleared, which all
+// belong to the alarm lane, before routine events. The last one stays open.
 const Cycle = 20
 
 // alarms is how many events of a cycle are about its alert.
@@ -45,6 +46,8 @@ type Gateway struct {
 	rows  []journal.Row
 	links []link
 	wrong atomic.Pointer[string]
+
+	health health.Registry
 }
 
 // link is one way out, with the position of its own in both lanes.
@@ -77,7 +80,7 @@ func (g *Gateway) row(seq uint64, at time.Time) (journal.Row, error) {
 		At:    alert.Stamp{Wall: at, Boot: "7b1f5c1e-0f1d-4b9a-a2b7-6f0a5f0f7f11", Mono: time.Duration(seq) * time.Second, Synced: true},
 	}
 	// A cycle begins with its alert; the clear comes only where another follows.
-	types := [alarms]alert.Type{alert.Raised, alert.Received, alert.Acknowledged, alert.Cleared}
+	types := [alarms]alert.Type{alert.Raised, alert.Acknowledged, alert.Responding, alert.Cleared}
 	if last := uint64((g.each-1)/Cycle + 1); step < alarms && (types[step] != alert.Cleared || number < last) {
 		e.Type, e.Point = types[step], ""
 		e.Subject = fmt.Sprintf("0199e6a4-5c1b-7c3e-9a57-%012d", number)
@@ -141,7 +144,7 @@ func (g *Gateway) trust(r event.Receipt) bool {
 func (g *Gateway) OverMQTT(o mqtt.Options) error {
 	l := g.lanes()
 	o.Site, o.Gateway, o.Alarm, o.Routine = g.Site, g.ID, l.alarm.Lane(), l.routine.Lane()
-	o.Receipts, o.Trust, o.Status = true, g.trust, g.status
+	o.Receipts, o.Trust, o.Status, o.Health = true, g.trust, g.status, &g.health
 	o.Command = func([]byte, bool) {}
 	p, err := mqtt.New(o)
 	if err != nil {
@@ -156,7 +159,7 @@ func (g *Gateway) OverMQTT(o mqtt.Options) error {
 func (g *Gateway) OverHTTPS(o central.Options) error {
 	l := g.lanes()
 	o.Site, o.Gateway, o.Alarm, o.Routine = g.Site, g.ID, l.alarm.Lane(), l.routine.Lane()
-	o.Trust, o.Status = g.trust, g.status
+	o.Trust, o.Status, o.Health = g.trust, g.status, &g.health
 	o.Now = func() alert.Stamp { return alert.Stamp{Wall: time.Now(), Synced: true} }
 	c, err := central.New(o)
 	if err != nil {
