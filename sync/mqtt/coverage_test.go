@@ -264,6 +264,34 @@ func TestARowThatDispatchHasIsNotParked(t *testing.T) {
 	}
 }
 
+// TestAHoleBehindManyReceiptedRowsIsAskedFor: the rows before it have left the
+// memory, and those that the broker took are still known to be so.
+func TestAHoleBehindManyReceiptedRowsIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := cursortest.NewMemory(journal.Alarm)
+		for seq := range uint64(10) {
+			memory.Append(journal.Row{Ref: alert.Ref{Epoch: "e", Seq: seq + 1}})
+		}
+		var said coverage
+		timing := Timing{}.withDefaults()
+		l := newReceipted(memory.Lane(), &said, timing)
+		rows, err := l.Read(t.Context(), 128)
+		if err != nil || len(rows) != 10 {
+			t.Fatalf("read %d rows, %v", len(rows), err)
+		}
+		l.Advance(rows[9])
+		said.add(event.Receipt{Epoch: "e", Through: 6})
+		l.heard()
+		<-time.After(2 * timing.Hole)
+		l.heard()
+		select {
+		case <-l.Again():
+		default:
+			t.Errorf("%d rows are with the broker, and nobody asks for their receipts", l.handed())
+		}
+	})
+}
+
 // TestAnEventThatIsNeverStoredMakesNoStorm plays half a day with a dispatch
 // that speaks every second and never has the first event.
 func TestAnEventThatIsNeverStoredMakesNoStorm(t *testing.T) {
