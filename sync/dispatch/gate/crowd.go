@@ -23,11 +23,31 @@ type crowd struct {
 	callers  map[string]*rate.Limiter
 	guessers map[string]*rate.Limiter
 	polls    map[string]chan struct{} // by gateway: closed when a newer poll comes
+	batches  map[string]int           // by gateway: how many it sends at this moment
 }
 
 func (c *crowd) init(l Limits) {
 	c.limits = l
 	c.callers, c.guessers, c.polls = make(map[string]*rate.Limiter), make(map[string]*rate.Limiter), make(map[string]chan struct{})
+	c.batches = make(map[string]int)
+}
+
+// begin notes that the gateway sends a batch; ok is false where it sends as many
+// as it may already. The function must be called at the end.
+func (c *crowd) begin(name string) (done func(), ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.batches[name] >= c.limits.OfOne {
+		return nil, false
+	}
+	c.batches[name]++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.batches[name]--; c.batches[name] <= 0 {
+			delete(c.batches, name)
+		}
+	}, true
 }
 
 // wait returns how long the gateway must wait before its next request, and

@@ -15,6 +15,14 @@ import (
 
 // events takes a batch and answers when it is committed.
 func (g *Gate) events(w http.ResponseWriter, r *http.Request, c caller) {
+	// Before the turn: a gateway that sends slowly, or without end, must not keep
+	// the turns of all others.
+	done, ok := g.crowd.begin(c.name())
+	if !ok {
+		later(w, http.StatusTooManyRequests, time.Second, "this gateway sends several batches already")
+		return
+	}
+	defer done()
 	if !g.turn(w, r) {
 		return
 	}

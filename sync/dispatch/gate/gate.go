@@ -52,6 +52,9 @@ type Limits struct {
 	Burst int
 	// Batches is how many batches are read at a time, of all gateways: 16.
 	Batches int
+	// OfOne is how many of them one gateway may send: 3, one for each of its two
+	// lanes and one whose connection died unseen.
+	OfOne int
 	// Patience is how long a batch waits for its turn: 5 s.
 	Patience time.Duration
 	// Arrival is how long a request's body may take to arrive: 60 s.
@@ -72,6 +75,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Batches <= 0 {
 		l.Batches = 16
+	}
+	if l.OfOne <= 0 {
+		l.OfOne = 3
 	}
 	if l.Patience <= 0 {
 		l.Patience = 5 * time.Second
