@@ -115,6 +115,39 @@ func TestReceiptsWaitJoinedAndBounded(t *testing.T) {
 	})
 }
 
+// TestReceiptsThatWaitLoseNothing: two receipts that name more than one may are
+// not made one.
+func TestReceiptsThatWaitLoseNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewReceipts()
+		// Sequence 1 never comes, so that every other stays above the mark.
+		for i := range uint64(10) {
+			one := event.Receipt{Epoch: "e"}
+			for n := range uint64(400) {
+				one.Above = append(one.Above, 2+400*i+n)
+			}
+			r.Add(one)
+		}
+		told := make(map[uint64]bool)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			r.Run(ctx, func(one event.Receipt) {
+				for _, n := range one.Above {
+					told[n] = true
+				}
+			})
+		}()
+		synctest.Wait()
+		cancel()
+		<-done
+		if len(told) != 4000 {
+			t.Errorf("%d of 4000 numbers are told", len(told))
+		}
+	})
+}
+
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {

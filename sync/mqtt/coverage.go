@@ -9,6 +9,9 @@ import (
 	"nabat/sync/event"
 )
 
+// maxEpochs bounds of how many epochs is remembered what dispatch has.
+const maxEpochs = 16
+
 // coverage is everything that dispatch said to have stored, over all sessions
 // of this process. Any goroutine may use it. What it forgets, because there is
 // too much of it, is sent once more and told again.

@@ -75,35 +75,6 @@ func TestManyEpochsAreRememberedAndTheSilentOneGoesFirst(t *testing.T) {
 	}
 }
 
-func TestReceiptsThatWaitLoseNothing(t *testing.T) {
-	r := receipts{news: make(chan struct{}, 1)}
-	var all []uint64
-	// Sequence 1 never comes, so that every other stays above the mark.
-	for i := range uint64(10) {
-		one := event.Receipt{Epoch: "e"}
-		for n := range uint64(400) {
-			one.Above = append(one.Above, 2+400*i+n)
-		}
-		all = append(all, one.Above...)
-		r.add(one.Encode())
-	}
-	var c coverage
-	for _, one := range r.waiting {
-		c.add(one)
-	}
-	for _, n := range all {
-		if !c.covers(alert.Ref{Epoch: "e", Seq: n}) {
-			t.Fatalf("%d was said and is forgotten", n)
-		}
-	}
-	for i := range 10_000 {
-		r.add(event.Receipt{Epoch: fmt.Sprint(i % 100), Through: uint64(i)}.Encode())
-	}
-	if n := len(r.waiting); n > maxWaiting {
-		t.Errorf("%d receipts wait, want at most %d", n, maxWaiting)
-	}
-}
-
 // course is a lane by receipts in the hands of a property test.
 type course struct {
 	t      *rapid.T

@@ -27,7 +27,7 @@ type Publisher struct {
 
 	report   *reporter
 	ledger   *link.Ledger
-	receipts receipts
+	receipts *link.Receipts
 	witness  *witness // nil where the broker's word is enough
 	commands *commands
 	refresh  chan struct{} // the status is wanted at once
@@ -64,7 +64,7 @@ func New(o Options) (*Publisher, error) {
 		o: o, t: o.Timing.withDefaults(), target: target, topics: topics,
 		source: event.Source(o.Site, o.Gateway), strikes: make(map[alert.Ref]int),
 	}
-	p.receipts.news = make(chan struct{}, 1)
+	p.receipts = link.NewReceipts()
 	p.refresh = make(chan struct{}, 1)
 	p.ledger = link.NewLedger("mqtt", o.Recorder, o.Now, p.t.Settle)
 	log := o.Log.With("broker", target.host)
@@ -111,7 +111,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 	side, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { p.ledger.Run(side) })
-	wg.Go(func() { p.receipts.run(side, p.hear) })
+	wg.Go(func() { p.receipts.Run(side, p.hear) })
 	wg.Go(func() { p.commands.run(side, p.o.Command) })
 	err := runner.Run(ctx)
 	stop()

@@ -87,7 +87,10 @@ const listenQoS = 0
 func (s *session) begin() {
 	b := beginning{changed: s.p.o.Health.Changed(), birth: s.publishStatus(true)}
 	b.receipts = s.client.Subscribe(s.p.topics.Receipt(), listenQoS, func(_ paho.Client, m paho.Message) {
-		s.p.receipts.add(m.Payload())
+		// A malformed one says nothing; the next one will.
+		if r, err := event.ParseReceipt(m.Payload()); err == nil {
+			s.p.receipts.Add(r)
+		}
 	})
 	if s.p.o.Command != nil {
 		b.commands = s.client.Subscribe(s.p.topics.Command(), listenQoS, func(_ paho.Client, m paho.Message) {
