@@ -77,3 +77,27 @@ func TestALaterWordIsNotUndoneByAnEarlierOne(t *testing.T) {
 		}
 	})
 }
+
+// TestAFormThatWasReplacedIsNotTakenForPublished: the broker took the old form
+// while the command was signed anew.
+func TestAFormThatWasReplacedIsNotTakenForPublished(t *testing.T) {
+	onBoth(t, func(t *testing.T, url string) {
+		ctx := context.Background()
+		w := newWatch()
+		s := ready(t, Options{URL: url, Now: w.now})
+		c, err := s.Issue(ctx, school, command.Claims{ID: "c1", Verb: command.Acknowledge, Alert: "a1"}, "anna", stampSigner{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.add(time.Second)
+		if list, err := s.Reissue(ctx, school, w.now(), stampSigner{}); err != nil || len(list) != 1 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		if err := s.Published(ctx, school, "c1", c.Claims.Counter); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := s.Unpublished(ctx, time.Minute, 10); err != nil || len(list) != 1 {
+			t.Errorf("%d commands are to be published, want 1; %v", len(list), err)
+		}
+	})
+}
