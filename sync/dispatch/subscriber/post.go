@@ -67,8 +67,8 @@ type Post struct {
 	o PostOptions
 	// events has a queue for each worker. What one gateway sends goes through one
 	// of them, so that it is stored in the order in which it came.
-	events  [workers]chan message
-	words   chan message
+	events  [workers]lane
+	words   lane
 	refused atomic.Uint64
 	out     outbox
 }
@@ -91,9 +91,9 @@ func NewPost(o PostOptions) *Post {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Post{o: o, words: make(chan message, queued)}
+	p := &Post{o: o, words: newLane(queued)}
 	for i := range p.events {
-		p.events[i] = make(chan message, queued/workers)
+		p.events[i] = newLane(queued / workers)
 	}
 	p.out.init()
 	return p
@@ -120,15 +120,11 @@ func (p *Post) Take(ctx context.Context, topic string, payload []byte, retained 
 		done(nil)
 		return
 	}
-	select {
-	case into <- m:
-	case <-ctx.Done():
-		done(ErrEnded)
-	}
+	into.put(ctx, m)
 }
 
 // queueOf returns the queue for the events of a gateway.
-func (p *Post) queueOf(g store.Gateway) chan message {
+func (p *Post) queueOf(g store.Gateway) lane {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(g.String())) // never fails
 	return p.events[h.Sum32()%workers]
@@ -180,14 +176,14 @@ func (p *Post) refuse(g store.Gateway, err error) {
 // then still on its way is to come again.
 func (p *Post) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
-	for _, queue := range p.events {
-		wg.Go(func() { p.work(ctx, queue) })
+	for _, l := range p.events {
+		wg.Go(func() { p.work(ctx, l.queue) })
 	}
 	wg.Go(func() { p.listen(ctx) })
 	wg.Wait()
-	for _, queue := range append(p.events[:], p.words) {
-		for len(queue) > 0 {
-			m := <-queue
+	for _, l := range append(p.events[:], p.words) {
+		for len(l.queue) > 0 {
+			m := <-l.queue
 			m.done(ErrEnded)
 		}
 	}
@@ -246,7 +242,7 @@ func (p *Post) listen(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-p.words:
+		case m := <-p.words.queue:
 			m.done(p.heard(ctx, m))
 		}
 	}
