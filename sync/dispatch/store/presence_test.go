@@ -130,17 +130,12 @@ func TestWhatTheBrokerSaysIsNoSignOfLife(t *testing.T) {
 	say := func(online, stale bool) {
 		t.Helper()
 		if _, err := s.Heard(ctx, Word{Gateway: school, Link: "mqtt", At: w.now(), Stale: stale, Status: event.Status{
-			Online: online, Session: "s", Clock: event.Clock{Boot: "b", Mono: time.Hour},
+			Online: online, Session: "s",
 		}}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	say(true, true)
-	// The boot began an hour before the word was said, not before it was heard.
-	ingest(t, s, said(school, "e1", 1, about(alert.Raised, "a1", 1, stamp(time.Unix(0, 0), "b", 2*time.Hour, false)), "mqtt", w.now()))
-	if a, err := s.Alert(ctx, school, "a1"); err != nil || !a.Pressed.At.Equal(w.now()) {
-		t.Errorf("pressed at %+v, want %v; %v", a.Pressed, w.now(), err)
-	}
 	heard := w.now()
 	say(true, false)
 	w.add(time.Minute)
