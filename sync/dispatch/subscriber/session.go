@@ -2,6 +2,7 @@ package subscriber
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -24,12 +25,14 @@ const (
 	pingPatient = 30 * time.Second
 )
 
-// session is one connection.
+// session is two connections: one for what comes, one for what goes. A broker
+// may keep the order of what one client says, and store a receipt before it
+// looks at the next packet: the acknowledgements of events would stand behind
+// receipts until the broker, tired of waiting, gave the same events again.
 type session struct {
 	s      *Subscriber
-	client paho.Client
-	conn   net.Conn
-	handed bool // the client's connecting goroutine's, then nobody's
+	client paho.Client // subscribed; its session is kept
+	out    paho.Client // publishes; its session ends with it
 
 	ctx context.Context // ends with the session
 	end context.CancelCauseFunc
@@ -42,19 +45,19 @@ func (s *Subscriber) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.dial(ctx)
-	if err != nil {
-		return err
-	}
-	c := &session{s: s, conn: conn}
+	c := &session{s: s}
 	c.ctx, c.end = context.WithCancelCause(ctx)
 	defer c.end(nil)
-	c.client = paho.NewClient(c.options(password))
-	defer c.close()
-	token := c.client.Connect()
-	if err := c.answer(token); err != nil {
-		return fmt.Errorf("connect to %s: %w", s.target.host, err)
+	var hangUp func()
+	if c.client, hangUp, err = c.connect(c.incoming(password)); err != nil {
+		return err
 	}
+	defer hangUp()
+	if c.out, hangUp, err = c.connect(c.outgoing(password)); err != nil {
+		return err
+	}
+	defer hangUp()
+	defer c.end(errors.New("the session is over"))
 	ask := c.client.SubscribeMultiple(map[string]byte{eventFilter: 1, statusFilter: 1}, nil)
 	if err := c.answer(ask); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
@@ -75,36 +78,72 @@ func (s *Subscriber) session(ctx context.Context) error {
 	return err
 }
 
-// options sets the client up: a new one for each connection, which neither
-// reconnects nor resends nor acknowledges by itself.
+// connect opens one connection. The function ends it: acknowledgements that are
+// made later are dropped by the client, and the broker sends those messages again.
+func (c *session) connect(o *paho.ClientOptions) (paho.Client, func(), error) {
+	conn, err := c.s.dial(c.ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	handed := false // the client's connecting goroutine's, then nobody's
+	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
+		if handed {
+			return nil, errOther
+		}
+		handed = true
+		return conn, nil
+	})
+	client := paho.NewClient(o)
+	hangUp := func() {
+		client.Disconnect(0)
+		_ = conn.Close() // the broker keeps the session
+	}
+	token := client.Connect()
+	if err := c.answer(token); err != nil {
+		hangUp()
+		return nil, nil, fmt.Errorf("connect to %s: %w", c.s.target.host, err)
+	}
+	return client, hangUp, nil
+}
+
+// options sets a client up: a new one for each connection, which neither
+// reconnects nor resends.
 func (c *session) options(password string) *paho.ClientOptions {
 	o := paho.NewClientOptions()
 	o.AddBroker("tcp://" + c.s.target.host) // a name only: the connection exists
-	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
-		if c.handed {
-			return nil, errOther
-		}
-		c.handed = true
-		return c.conn, nil
-	})
-	o.SetClientID(c.s.o.ClientID)
 	o.SetUsername(c.s.o.User)
 	o.SetPassword(password)
 	o.SetProtocolVersion(4)
-	o.SetCleanSession(false) // the broker keeps what comes while we are away
 	o.SetResumeSubs(false)
 	o.SetAutoReconnect(false)
 	o.SetConnectRetry(false)
-	o.SetAutoAckDisabled(true)
-	o.SetOrderMatters(true)
 	o.SetKeepAlive(keepAlive)
 	o.SetPingTimeout(pingPatient)
 	o.SetWriteTimeout(c.s.o.Timeout)
 	o.SetConnectTimeout(c.s.o.Timeout)
 	o.SetConnectionLostHandler(func(_ paho.Client, err error) { c.end(err) })
+	return o
+}
+
+// incoming acknowledges nothing by itself.
+func (c *session) incoming(password string) *paho.ClientOptions {
+	o := c.options(password)
+	o.SetClientID(c.s.o.ClientID)
+	o.SetCleanSession(false) // the broker keeps what comes while we are away
+	o.SetAutoAckDisabled(true)
+	o.SetOrderMatters(true)
 	// Messages of the kept session may come before any subscription is
 	// confirmed, so that they are not bound to one.
 	o.SetDefaultPublishHandler(c.take)
+	return o
+}
+
+// outgoing has a name that no other process has, so that one that lost the
+// lease and does not know it yet is not thrown out again and again.
+func (c *session) outgoing(password string) *paho.ClientOptions {
+	o := c.options(password)
+	o.SetClientID(c.s.o.ClientID + "-out-" + rand.Text())
+	o.SetCleanSession(true)
 	return o
 }
 
@@ -126,7 +165,7 @@ func (c *session) Send(ctx context.Context, topic string, payload []byte, retain
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return c.answer(c.client.Publish(topic, 1, retained, payload))
+	return c.answer(c.out.Publish(topic, 1, retained, payload))
 }
 
 // answer waits for the broker.
@@ -141,12 +180,4 @@ func (c *session) answer(t paho.Token) error {
 	case <-patience.C:
 		return errSilent
 	}
-}
-
-// close ends the connection. Acknowledgements that are made later are dropped
-// by the client, and the broker sends those messages again.
-func (c *session) close() {
-	c.end(errors.New("the session is over"))
-	c.client.Disconnect(0)
-	_ = c.conn.Close() // the broker keeps the session
 }
