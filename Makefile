@@ -94,7 +94,7 @@ bench: build ## the figures, each against a floor in the same run; writes docs/b
 	$(GO) run ./cmd/nabat-bench -o docs/benchmarks.md
 
 faults: ## every fault that real gateways failed on, done to the real programs, each also without its protection (15 minutes; root for the disks); writes docs/faults.md
-	$(GO) run ./cmd/nabat-faults -controls -j 3 -o docs/faults.md
+	$(GO) run ./cmd/nabat-faults -controls -j 5 -o docs/faults.md
 
 shots: ## the screenshots of README from the real pages
 	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web -args -shots $(CURDIR)/docs/img

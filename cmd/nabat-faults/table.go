@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -114,10 +115,12 @@ func cell(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "|", "\\|"), "\n", " ")
 }
 
-// shorten keeps long lists of ids out of the table.
+// shorten keeps long lists of ids, and folders of this run, out of the table.
 func shorten(s string) string {
 	const most = 160
+	folders := regexp.MustCompile(`/\S*nabat-faults-\d+/\d+/`)
 	s, _, _ = strings.Cut(s, " ([")
+	s = folders.ReplaceAllString(s, "")
 	if r := []rune(s); len(r) > most {
 		return string(r[:most]) + "…"
 	}
