@@ -99,6 +99,38 @@ func TestClearThatIsKeptNowhereDoesNotAct(t *testing.T) {
 	})
 }
 
+func TestEndOfADrillThatIsKeptNowhereDoesNotAct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, err := engine.New(engine.Options{Site: site(), Journal: none{}, Clock: bubbleClock{start: time.Now()}, Numbering: "e1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); _ = e.Run(ctx) }()
+		defer func() { cancel(); <-done }()
+		if err := e.StartDrill(t.Context(), fireDrill()); !errors.Is(err, engine.ErrNotRecorded) {
+			t.Errorf("start: %v", err)
+		}
+		if err := e.EndDrill(t.Context(), engine.Drill{}); !errors.Is(err, engine.ErrNotRecorded) {
+			t.Errorf("end: %v", err)
+		}
+		if len(e.View().State.Open()) != 1 {
+			t.Error("the drill was ended by an event that is kept nowhere")
+		}
+	})
+}
+
+// TestTheLinkIsFasterThanTheJournalsAnswer: the word that a press was sent comes
+// before the one that it was saved.
+func TestTheLinkIsFasterThanTheJournalsAnswer(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		b.Sent(alert.Ref{Epoch: "e1", Seq: 1})
+		b.tap("button-204")
+		b.truth(t, alert.TruthSent)
+	})
+}
+
 func TestAcknowledgementActsBeforeItIsRecorded(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		b.tap("button-204")
