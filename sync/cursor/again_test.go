@@ -1,6 +1,7 @@
 package cursor_test
 
 import (
+	"context"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -93,4 +94,40 @@ func TestALaneIsSentAgainWhenItAsks(t *testing.T) {
 			})
 		})
 	}
+}
+
+// hasty is a lane in which a row is committed right after a reader found it
+// empty.
+type hasty struct {
+	*cursortest.Memory
+	row journal.Row
+	did bool
+}
+
+// Read implements cursor.Source.
+func (h *hasty) Read(ctx context.Context, n int) ([]journal.Row, error) {
+	list, err := h.Memory.Read(ctx, n)
+	if err == nil && len(list) == 0 && !h.did {
+		h.did = true
+		h.Append(h.row)
+	}
+	return list, err
+}
+
+// TestARowThatComesBetweenALookAndAWaitIsSeen: nobody would ring a second time,
+// and a call for help would lie there until the next one.
+func TestARowThatComesBetweenALookAndAWaitIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := &hasty{Memory: cursortest.NewMemory(journal.Alarm), row: rows(1, 1)[0]}
+		r := newRig(1, 0, func(o *cursor.Options) {
+			o.Alarm = cursor.Lane{Source: lane, Appended: lane.Appended}
+		})
+		pause(time.Minute)
+		if n := len(r.far.rows()); n != 1 {
+			t.Errorf("%d rows arrived, want 1", n)
+		}
+		if err := r.end(); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
