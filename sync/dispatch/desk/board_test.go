@@ -104,3 +104,15 @@ func TestManyPressesFitInMemory(t *testing.T) {
 		t.Errorf("%d: the page offers %d messages", status, strings.Count(body, "/cap?message="))
 	}
 }
+
+// TestADrillHasNoButton: nobody pressed one, so none is named.
+func TestADrillHasNoButton(t *testing.T) {
+	w := newTown(t)
+	place := alert.Location{ID: "gym", Path: []string{"Спортзал"}}
+	w.send(school(), alert.Event{Type: alert.Raised, Subject: "drill-1", Numbering: "drills", Number: 1, Kind: alert.Fire, Level: alert.LevelEmergency,
+		Status: alert.Exercise, Place: &place, Origin: "dispatch"})
+	v := open(t, w.desk(nil)).in("boris", otherSecret)
+	if status, body := v.get(one("drill-1") + "?lang=en"); status != 200 || strings.Contains(body, "Button: ") {
+		t.Errorf("%d: the page of a drill names a button", status)
+	}
+}

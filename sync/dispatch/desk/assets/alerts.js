@@ -21,7 +21,7 @@ function card(a) {
       a.late ? make("p", { class: "late" }, a.late) : null,
       make("div", { class: "halves" },
         make("div", {}, make("h2", {}, a.kind), make("p", { class: "site" }, a.site), make("p", { class: "place" }, a.place.join(" › ")),
-          make("p", { class: "dim" }, [text("detail.point") + " " + a.point, a.presses, a.gateway].join(" · "))),
+          make("p", { class: "dim" }, [a.point ? text("detail.point") + " " + a.point : "", a.presses, a.gateway].filter(Boolean).join(" · "))),
         make("div", {}, make("dl", { class: "times" }, ...a.times.map((t) => make("div", {}, make("dt", {}, t.name), make("dd", {}, t.text)))),
           a.clock ? make("p", { class: "line bad" }, a.clock) : null,
           line(a.reach), line(a.taken ?? { how: "wait", text: text("js.nobody") }), ...(a.people ?? []).map(line), ...(a.orders ?? []).map(line))),
