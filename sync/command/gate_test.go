@@ -296,6 +296,22 @@ func TestARepetitionIsAnsweredAndNotDoneTwice(t *testing.T) {
 	}
 }
 
+// TestWhatWasDoneIsAnsweredAlsoWhenItHasExpired: dispatch wants to know how it
+// ended, not whether it could be done now.
+func TestWhatWasDoneIsAnsweredAlsoWhenItHasExpired(t *testing.T) {
+	b := newBench(t)
+	first := b.claims(Announce, nil)
+	b.accept(b.sign(first))
+	if err := b.gate.Done(first.ID, Outcome{}); err != nil {
+		t.Fatal(err)
+	}
+	late := b.sign(b.claims(Announce, func(c *Claims) { c.ID, c.Expires = first.ID, c.Issued+1 }))
+	b.pass(time.Minute)
+	if got := b.accept(late); got.Before == nil || got.Before.Reason != "" {
+		t.Errorf("answered %+v", got.Before)
+	}
+}
+
 func TestManyCommandsAreRemembered(t *testing.T) {
 	b := newBench(t)
 	s := b.gate.state
