@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -70,15 +71,12 @@ type node struct {
 // Start starts all nodes and waits until they are one cluster. Call Stop in
 // any case.
 func (c *Cluster) Start(ctx context.Context) error {
+	addresses, err := freeAddresses(ctx, 3*Nodes)
+	if err != nil {
+		return err
+	}
 	for i := range Nodes {
-		n := &node{name: fmt.Sprintf("broker-%d", i+1)}
-		for _, a := range []*string{&n.mqtt, &n.http, &n.route} {
-			var err error
-			if *a, err = freeAddress(ctx); err != nil {
-				return err
-			}
-		}
-		c.nodes = append(c.nodes, n)
+		c.nodes = append(c.nodes, &node{name: fmt.Sprintf("broker-%d", i+1), mqtt: addresses[3*i], http: addresses[3*i+1], route: addresses[3*i+2]})
 	}
 	if err := os.WriteFile(filepath.Join(c.Dir, "accounts.conf"), []byte(c.Accounts), 0o600); err != nil {
 		return fmt.Errorf("write the accounts: %w", err)
@@ -104,14 +102,22 @@ func (c *Cluster) Start(ctx context.Context) error {
 	})
 }
 
-// freeAddress returns an address that nobody listened at a moment ago.
-func freeAddress(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a port: %w", err)
+// freeAddresses returns n addresses that nobody listened at a moment ago. Their
+// ports are not among those that the kernel gives to outgoing connections, of
+// which a crowd makes thousands.
+func freeAddresses(ctx context.Context, n int) ([]string, error) {
+	var addresses []string
+	for range 100 + n {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err != nil {
+			continue // another one has it
+		}
+		defer func() { _ = l.Close() }() // held until all are found, so that they differ
+		if addresses = append(addresses, l.Addr().String()); len(addresses) == n {
+			return addresses, nil
+		}
 	}
-	defer func() { _ = l.Close() }() // it is only asked for its number
-	return l.Addr().String(), nil
+	return nil, errors.New("find free ports: none between 20000 and 32000")
 }
 
 // config returns a node's configuration: the documented one with other
