@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,57 +69,80 @@ func decode(b []byte) (Event, error) {
 	if !utf8.Valid(b) {
 		return Event{}, errors.New("not UTF-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return Event{}, errors.New("not a JSON object")
-	}
 	var d draft
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return Event{}, err
-		}
-		name, ok := t.(string)
-		if !ok {
-			return Event{}, errors.New("an attribute without a name")
-		}
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return Event{}, fmt.Errorf("attribute %.32q: %w", name, err)
-		}
-		if err := d.set(name, raw); err != nil {
-			return Event{}, fmt.Errorf("attribute %.32q: %w", name, err)
-		}
-	}
-	if _, err := dec.Token(); err != nil {
+	if err := members(b, d.set); err != nil {
 		return Event{}, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return Event{}, errors.New("more after the event")
 	}
 	return d.event()
 }
 
-// draft is an event whose attributes have been read one by one.
+// attribute is one of the text attributes that a receiver reads.
+type attribute uint8
+
+const (
+	attrSpecVersion attribute = iota
+	attrID
+	attrSource
+	attrType
+	attrSubject
+	attrTime
+	attrContentType
+	attrEpoch
+	attrSequence
+	attrBootID
+	attrMonotonic
+	attributes
+)
+
+// attributeOf returns the attribute of a name, or attributes for any other.
+func attributeOf(name string) attribute {
+	switch name {
+	case "specversion":
+		return attrSpecVersion
+	case "id":
+		return attrID
+	case "source":
+		return attrSource
+	case "type":
+		return attrType
+	case "subject":
+		return attrSubject
+	case "time":
+		return attrTime
+	case "datacontenttype":
+		return attrContentType
+	case "epoch":
+		return attrEpoch
+	case "sequence":
+		return attrSequence
+	case "bootid":
+		return attrBootID
+	case "monotonic":
+		return attrMonotonic
+	}
+	return attributes
+}
+
+// draft is an event whose attributes have been read one by one. An attribute
+// that was not there is the empty text, which none may be.
 type draft struct {
-	text   map[string]string
-	seen   map[string]bool
+	text   [attributes]string
+	seen   []string
 	synced bool
 	data   json.RawMessage
 }
 
-func (d *draft) set(name string, raw json.RawMessage) error {
-	if d.text == nil {
-		d.text = make(map[string]string, 12)
-		d.seen = make(map[string]bool, 14)
+func (d *draft) set(name string, raw []byte) error {
+	if d.seen == nil {
+		d.seen = make([]string, 0, 16)
 	}
-	if d.seen[name] {
+	if slices.Contains(d.seen, name) {
 		return errors.New("occurs twice")
 	}
 	if len(d.seen) >= 64 {
 		return errors.New("too many attributes")
 	}
-	d.seen[name] = true
+	d.seen = append(d.seen, name)
 	switch name {
 	case "data":
 		if string(raw) != "null" {
@@ -135,19 +158,19 @@ func (d *draft) set(name string, raw json.RawMessage) error {
 			return errors.New("want true or false")
 		}
 		return nil
-	case "specversion", "id", "source", "type", "subject", "time", "datacontenttype",
-		"epoch", "sequence", "bootid", "monotonic":
-		var s string
-		if len(raw) == 0 || raw[0] != '"' {
+	}
+	if a := attributeOf(name); a != attributes {
+		if raw[0] != '"' {
 			return errors.New("want a string")
 		}
-		if err := json.Unmarshal(raw, &s); err != nil {
+		s, err := text(raw)
+		if err != nil {
 			return err
 		}
 		if s == "" || len(s) > maxText {
 			return fmt.Errorf("has %d bytes, want 1 to %d", len(s), maxText)
 		}
-		d.text[name] = s
+		d.text[a] = s
 		return nil
 	}
 	if !attributeName(name) {
@@ -169,46 +192,46 @@ func attributeName(s string) bool {
 }
 
 func (d *draft) event() (Event, error) {
-	for _, name := range []string{"specversion", "id", "source", "type", "epoch", "sequence"} {
-		if _, ok := d.text[name]; !ok {
+	for _, name := range [...]string{"specversion", "id", "source", "type", "epoch", "sequence"} {
+		if d.text[attributeOf(name)] == "" {
 			return Event{}, fmt.Errorf("attribute %q is missing", name)
 		}
 	}
-	if v := d.text["specversion"]; v != "1.0" {
+	if v := d.text[attrSpecVersion]; v != "1.0" {
 		return Event{}, fmt.Errorf("specversion %.32q, want 1.0", v)
 	}
-	if ct, ok := d.text["datacontenttype"]; ok && ct != "application/json" {
+	if ct := d.text[attrContentType]; ct != "" && ct != "application/json" {
 		return Event{}, fmt.Errorf("datacontenttype %.64q, want application/json", ct)
 	}
 	e := Event{
-		Source:  d.text["source"],
-		Type:    alert.Type(d.text["type"]),
-		Subject: d.text["subject"],
-		At:      alert.Stamp{Boot: d.text["bootid"], Synced: d.synced},
+		Source:  d.text[attrSource],
+		Type:    alert.Type(d.text[attrType]),
+		Subject: d.text[attrSubject],
+		At:      alert.Stamp{Boot: d.text[attrBootID], Synced: d.synced},
 		Data:    d.data,
 	}
 	if !strings.HasPrefix(string(e.Type), "nabat.") || CheckID(e.Type.Short()) != nil {
 		return Event{}, fmt.Errorf("type %.64q is not one of Nabat's", e.Type)
 	}
-	seq := d.text["sequence"]
+	seq := d.text[attrSequence]
 	n, err := strconv.ParseUint(seq, 10, 64)
 	if err != nil || len(seq) != seqDigits {
 		return Event{}, fmt.Errorf("sequence %.32q, want %d digits", seq, seqDigits)
 	}
-	e.Ref = alert.Ref{Epoch: d.text["epoch"], Seq: n}
+	e.Ref = alert.Ref{Epoch: d.text[attrEpoch], Seq: n}
 	if err := CheckID(e.Ref.Epoch); err != nil {
 		return Event{}, fmt.Errorf("epoch: %w", err)
 	}
-	if e.ID() != d.text["id"] {
-		return Event{}, fmt.Errorf("id %.64q does not agree with epoch and sequence", d.text["id"])
+	if e.ID() != d.text[attrID] {
+		return Event{}, fmt.Errorf("id %.64q does not agree with epoch and sequence", d.text[attrID])
 	}
-	if s, ok := d.text["time"]; ok {
+	if s := d.text[attrTime]; s != "" {
 		if e.At.Wall, err = time.Parse(time.RFC3339Nano, s); err != nil {
 			return Event{}, fmt.Errorf("time %.64q: %w", s, err)
 		}
 		e.At.Wall = e.At.Wall.UTC()
 	}
-	if s, ok := d.text["monotonic"]; ok {
+	if s := d.text[attrMonotonic]; s != "" {
 		ns, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
 			return Event{}, fmt.Errorf("monotonic %.64q, want nanoseconds", s)
