@@ -63,9 +63,9 @@ func (g *gateway) status() control.Status {
 func teamOf(a alert.Alert, now alert.Stamp) *control.Team {
 	switch {
 	case a.Covers(a.Arrived):
-		return &control.Team{Who: a.Arrived.Who, Arrived: true, AgeSeconds: seconds(now.Since(a.Arrived.At))}
+		return &control.Team{Who: a.Arrived.Team(), Arrived: true, AgeSeconds: seconds(now.Since(a.Arrived.At))}
 	case a.Covers(a.Responding):
-		return &control.Team{Who: a.Responding.Who, ETA: a.Responding.ETA, AgeSeconds: seconds(now.Since(a.Responding.At))}
+		return &control.Team{Who: a.Responding.Team(), ETA: a.Responding.ETA, AgeSeconds: seconds(now.Since(a.Responding.At))}
 	default:
 		return nil
 	}

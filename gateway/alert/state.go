@@ -33,6 +33,15 @@ type Mark struct {
 	At       Stamp     `json:"at,omitzero"`
 }
 
+// Team returns what the team of a mark about one is called: its name, which
+// dispatch tells as the reason, or else who sent it.
+func (m Mark) Team() string {
+	if m.Why != "" {
+		return m.Why
+	}
+	return m.Who
+}
+
 // later joins two marks: the higher number wins, and of two with the same
 // number the earlier one, so that the first person's word stands.
 func later(a, b Mark) Mark {

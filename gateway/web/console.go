@@ -122,7 +122,11 @@ func (s *Server) consoleAlert(lang alert.Language, now alert.Stamp, view *alert.
 		}
 		return &markJSON{Who: s.whoName(lang, m), At: moment(now, m.At), ETA: etaClock(now, m.ETA)}
 	}
-	c.Accepted, c.Responding, c.Arrived = mark(a.Acknowledged), mark(a.Responding), mark(a.Arrived)
+	team := func(m alert.Mark) alert.Mark {
+		m.Who = m.Team()
+		return m
+	}
+	c.Accepted, c.Responding, c.Arrived = mark(a.Acknowledged), mark(team(a.Responding)), mark(team(a.Arrived))
 	c.Asked, c.Next = s.asked(lang, now, a)
 	return c
 }

@@ -217,8 +217,8 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, v visitor, g stor
 
 // Bounds of an announcement.
 const (
-	maxAnnouncement = 500 // characters
-	maxMinutes      = 240
+	maxAnnouncement = 300 // characters: what a gateway shows
+	maxMinutes      = 60
 	maxScreens      = 32
 )
 
