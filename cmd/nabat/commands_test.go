@@ -284,6 +284,32 @@ func TestARepetitionIsAnsweredAgain(t *testing.T) {
 	}
 }
 
+// Dispatch signs a command anew when it has heard no answer: what was done is
+// answered, and not done a second time, even when that would be possible.
+func TestARepetitionIsNotDoneTwice(t *testing.T) {
+	c := startCommanded(t, true)
+	start := func(cl *command.Claims) {
+		cl.Kind, cl.Level, cl.Place = alert.Fire, alert.LevelEmergency, "place-a"
+	}
+	first := c.claims(command.DrillStart, start)
+	c.give(first)
+	if e := c.answer(first.Counter); e.Type != alert.CommandAccepted {
+		t.Fatalf("drill-start: %+v", e)
+	}
+	if e := c.order(command.DrillEnd, nil); e.Type != alert.CommandAccepted {
+		t.Fatalf("drill-end: %+v", e)
+	}
+	again := c.claims(command.DrillStart, start)
+	again.ID = first.ID
+	c.give(again)
+	if e := c.answer(again.Counter); e.Type != alert.CommandAccepted || e.Command != first.ID {
+		t.Errorf("the repetition: %+v", e)
+	}
+	if n := c.count(alert.DrillStarted); n != 1 {
+		t.Errorf("%d drills began", n)
+	}
+}
+
 func TestDispatchAnnouncesAndHoldsDrills(t *testing.T) {
 	c := startCommanded(t, true)
 	text := alert.Text{RU: "Сбор во дворе", KK: "Аулада жиналу", EN: "Gather in the yard"}
