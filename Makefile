@@ -2,6 +2,8 @@
 # Needs Go 1.26 or later; everything else is installed by `make tools`.
 
 export CGO_ENABLED ?= 0
+# git refuses to describe a checkout of another user, and go would then refuse to build; the version is given below.
+export GOFLAGS ?= -buildvcs=false
 GO        ?= go
 CACHE     ?= $(CURDIR)/.cache
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
