@@ -1,5 +1,3 @@
-//go:build !sqliteonly
-
 package store
 
 import (
