@@ -17,6 +17,7 @@ import (
 	"nabat/gateway/alert"
 	"nabat/gateway/config"
 	"nabat/gateway/control"
+	"nabat/gateway/engine"
 	"nabat/gateway/journal"
 	"nabat/sync/command"
 )
@@ -414,7 +415,14 @@ func TestOutcomes(t *testing.T) {
 	if o, known := outcome(fmt.Errorf("x: %w", alert.ErrNotDurable)); !known || o.Reason != "" || o.Detail == "" {
 		t.Errorf("kept in memory: %+v", o)
 	}
-	if o, _ := outcome(errors.New("x")); o.Reason != command.NotDone {
-		t.Errorf("any error: %+v", o)
+	if _, known := outcome(fmt.Errorf("x: %w", engine.ErrStopped)); known {
+		t.Error("a gateway that stops answers for what it has not done")
+	}
+	for err, want := range map[error]command.Reason{
+		engine.ErrNotYet: "", engine.ErrNoAlert: command.NoAlert, engine.ErrNoPress: command.NoAlert, errors.New("x"): command.NotDone,
+	} {
+		if o, known := outcome(fmt.Errorf("x: %w", err)); !known || o.Reason != want || o.Detail == "" {
+			t.Errorf("%v: %+v, %v", err, o, known)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"nabat/gateway/journal"
@@ -174,15 +175,20 @@ func (g *gateway) statusFor(name string) func() event.Status {
 // little, never too much. What still waits is told by the link itself. One link
 // that has sent all is enough. It looks into the journal, so no start waits for it.
 func (g *gateway) sentBefore() {
-	for _, c := range g.journal.Stats().Cursors {
-		if c.Lane != journal.Alarm || c.Depth != 0 || c.Parked != 0 || !g.toDispatch(c.Consumer) {
-			continue
-		}
-		for _, ref := range g.saved {
-			g.engine.Sent(ref)
-		}
+	if !everyAlarmSent(g.journal.Stats().Cursors, g.toDispatch) {
 		return
 	}
+	for _, ref := range g.saved {
+		g.engine.Sent(ref)
+	}
+}
+
+// everyAlarmSent reports whether some link to dispatch has every alarm behind
+// it, none of which it gave up on.
+func everyAlarmSent(cursors []journal.CursorStats, toDispatch func(consumer string) bool) bool {
+	return slices.ContainsFunc(cursors, func(c journal.CursorStats) bool {
+		return c.Lane == journal.Alarm && c.Depth == 0 && c.Parked == 0 && toDispatch(c.Consumer)
+	})
 }
 
 // toDispatch reports whether a consumer of the journal is a link to dispatch.

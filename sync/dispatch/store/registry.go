@@ -131,11 +131,6 @@ func (s *Store) Revoke(ctx context.Context, g Gateway, by string) error {
 	return s.change(ctx, g, by, "gateway.revoke", "", "UPDATE gateway SET revoked = $2 WHERE key = $1", s.now())
 }
 
-// RenameGateway changes what people call it.
-func (s *Store) RenameGateway(ctx context.Context, g Gateway, name, by string) error {
-	return s.change(ctx, g, by, "gateway.rename", name, "UPDATE gateway SET name = $2 WHERE key = $1", plain(name, maxReason))
-}
-
 // MapCertificate lets a gateway come with a client certificate of another name
 // than site/gateway; an empty name ends that.
 func (s *Store) MapCertificate(ctx context.Context, g Gateway, name, by string) error {
