@@ -8,8 +8,9 @@ GO        ?= go
 CACHE     ?= $(CURDIR)/.cache
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
 LDFLAGS    = -s -w -X main.version=$(VERSION)
-# The gateway's program carries the dispatch service for its demonstration only, and no client of PostgreSQL.
-SMALL      = -tags sqliteonly
+# The gateway's program carries the dispatch service for its demonstration only, and no client of PostgreSQL; its pages and
+# links speak HTTP/1.1.
+SMALL      = -tags sqliteonly,nethttpomithttp2
 LINT_VERSION = v2.13.0
 LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 NATS_VERSION = v2.12.3
@@ -17,8 +18,9 @@ NATS_VERSION = v2.12.3
 NATS       = $(CACHE)/bin/nats-server-$(NATS_VERSION)
 GUEST_TIMEOUT = 40m
 
-# Debian packages that the tests use for real: a broker, a database, a browser, a kernel with GPIO, other processors, a compiler for the race detector.
-APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils
+# Debian packages that the tests use for real: a broker, a database, a browser, a kernel with GPIO, other processors, a compiler for the race detector,
+# a voice, a sound server, a receiver of sound, a telephone.
+APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils espeak-ng pulseaudio pulseaudio-utils alsa-utils ffmpeg sox sip-tester
 
 # A test that hangs is named after ten minutes; two packages at a time, because their real parts share the processors.
 GO_TEST    = $(GO) test -p 2 -timeout 10m
@@ -71,7 +73,7 @@ $(NATS):
 	GOBIN=$(CACHE)/nats $(GO) install -trimpath github.com/nats-io/nats-server/v2@$(NATS_VERSION)
 	@mv $(CACHE)/nats/nats-server $(NATS)
 
-lint: ## gofmt, vet, the import direction and the house rules
+lint: $(LINT) ## gofmt, vet, the import direction and the house rules
 	$(LINT) run --allow-parallel-runners --timeout 15m ./...
 
 unit: ## unit, property, broker and crash tests, without the race detector (real speeds)

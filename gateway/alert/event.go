@@ -26,6 +26,9 @@ const (
 
 	AnnouncementStarted Type = "nabat.announcement.started"
 	AnnouncementEnded   Type = "nabat.announcement.ended"
+	// AnnouncementSaid is a line of the play log: what the loudspeakers of one
+	// zone have said, how often, and why they stopped.
+	AnnouncementSaid Type = "nabat.announcement.said"
 
 	GatewayStarted Type = "nabat.gateway.started"
 	GatewayStopped Type = "nabat.gateway.stopped"
@@ -54,7 +57,7 @@ func (t Type) Urgent() bool {
 	switch t {
 	case Raised, Escalated, Acknowledged, Responding, Arrived, Cleared, DrillStarted, DrillEnded, CommandAccepted:
 		return true
-	case Received, PointFault, PointRestored, AnnouncementStarted, AnnouncementEnded,
+	case Received, PointFault, PointRestored, AnnouncementStarted, AnnouncementEnded, AnnouncementSaid,
 		GatewayStarted, GatewayStopped, LinkUp, LinkDown, ConfigApplied, ConfigRefused, CommandRefused, ClockSynchronised,
 		JournalGap, JournalParked, JournalRecovered:
 		return false
@@ -154,6 +157,11 @@ type Event struct {
 	// Text is what an announcement says; Until is when it ends by itself.
 	Text  *Text     `json:"text,omitempty"`
 	Until time.Time `json:"until,omitzero"`
+	// Zones and Screens say where an announcement is said and shown; Priority is
+	// that of the loudspeakers.
+	Zones    []string `json:"zones,omitempty"`
+	Screens  []string `json:"screens,omitempty"`
+	Priority Priority `json:"priority,omitzero"`
 
 	// Fault names what is wrong with a point; Detail says it in words for a
 	// technician; LastProven is when the point was last seen to work.

@@ -255,7 +255,7 @@ func (s State) Next(e Event) State {
 		a.Arrived = later(a.Arrived, mark)
 	case Cleared:
 		a.Cleared = later(a.Cleared, mark)
-	case DrillStarted, DrillEnded, PointFault, PointRestored, AnnouncementStarted, AnnouncementEnded,
+	case DrillStarted, DrillEnded, PointFault, PointRestored, AnnouncementStarted, AnnouncementEnded, AnnouncementSaid,
 		GatewayStarted, GatewayStopped, LinkUp, LinkDown, ConfigApplied, ConfigRefused, CommandAccepted, CommandRefused, ClockSynchronised, JournalGap, JournalParked, JournalRecovered:
 		return s
 	default:

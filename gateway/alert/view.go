@@ -25,6 +25,9 @@ type View struct {
 	Points map[string]PointStatus
 	// Notices are the announcements that hold now, the newest first.
 	Notices []Notice
+	// Ended are the public emergencies and their drills that were cleared in the
+	// last AllClearFor, the newest first.
+	Ended []Ended
 }
 
 // Notice is a text for everyone in the building. It lives in memory only: a
@@ -35,6 +38,14 @@ type Notice struct {
 	Text Text
 	// Screens are the lobby screens that show it; none means all.
 	Screens []string
+	// Zones are those whose loudspeakers say it; "*" means all, none that it is
+	// shown only.
+	Zones []string
+	// Priority is that of the loudspeakers; zero means PriorityNotice.
+	Priority Priority
+	// Message is the id of the site's message that it is, if it is one: its
+	// recordings and its chime are used.
+	Message string
 	// Began is when the notice was made; it ends For later by the monotonic
 	// clock.
 	Began Stamp

@@ -34,17 +34,24 @@ type Config struct {
 	// control socket.
 	DataDir string
 	Board   Board
-	// Screens are the ids of the lobby screens that plans may name.
+	// Screens are the ids of the lobby screens that plans may name; Site.Screens
+	// says more about each.
 	Screens []string
 	// Inputs holds one entry per button, Outputs one per lamp, in the order of
 	// the file. On a simulated board their lines may be empty.
 	Inputs  []Input
 	Outputs []Output
-	Web     Web
-	Journal Journal
-	MQTT    MQTT
-	Central Central
-	Command Command
+	// Speakers, Amplifiers and Displays are in the order of the file.
+	Speakers      []Speaker
+	Amplifiers    []Amplifier
+	Displays      []Display
+	Announcements Announcements
+	Lobby         Lobby
+	Web           Web
+	Journal       Journal
+	MQTT          MQTT
+	Central       Central
+	Command       Command
 	// Contacts are the people whom escalations may ask, in the order of the file.
 	Contacts []Recipient
 	SMS      SMS

@@ -68,8 +68,7 @@ func (e *Engine) Clear(ctx context.Context, d alert.Decision) error {
 		ev.Outcome = d.Outcome
 		e.append(ev, func(ref alert.Ref, err error) {
 			if ref.Seq != 0 { // an event that is kept nowhere must not act either
-				e.state = e.state.Next(ev)
-				e.dirty = true
+				e.clear(ev)
 			}
 			answer(verdict(ref, err))
 		})

@@ -107,8 +107,7 @@ func (e *Engine) endDrill(a alert.Alert, d Drill, then func(error)) {
 			then(verdict(ref, err))
 			return
 		}
-		e.state = e.state.Next(ev)
-		e.dirty = true
+		e.clear(ev)
 		ended := ev
 		ended.Type = alert.DrillEnded
 		e.append(ended, func(ref alert.Ref, err error) { then(verdict(ref, err)) })

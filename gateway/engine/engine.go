@@ -78,6 +78,7 @@ type Engine struct {
 	number    uint64
 	state     alert.State
 	notices   []alert.Notice // the newest first
+	ended     []alert.Ended  // the newest first; never changed in place, because views share it
 	points    map[string]alert.PointStatus
 	saved     map[alert.Key]savedPress
 	early     map[alert.Ref]bool // sent, but not known as a saved press

@@ -12,7 +12,7 @@ const patience = time.Minute
 
 // due does all that time asks for and returns how long it is until the next of
 // it.
-func (e *Engine) due() time.Duration { return min(e.escalate(), e.expire()) }
+func (e *Engine) due() time.Duration { return min(e.escalate(), e.expire(), e.fade()) }
 
 // escalate does every escalation step that is due and returns how long it is
 // until the next one.

@@ -17,7 +17,7 @@ func (e *Engine) publish() {
 		Version: 1, At: e.clock.Now(), State: e.state, Open: e.state.Open(),
 		Truths: make(map[alert.Key]alert.Truth), Proofs: make(map[alert.Key]alert.Truth),
 		Points:  make(map[string]alert.PointStatus, len(e.points)),
-		Notices: slices.Clone(e.notices),
+		Notices: slices.Clone(e.notices), Ended: e.stillEnded(),
 	}
 	if old != nil {
 		v.Version = old.Version + 1

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ func TestDataComesBackInTheGatewaysWords(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := e.Alert()
-	if err != nil || got != in {
+	if err != nil || !reflect.DeepEqual(got, in) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, in)
 	}
 	e.Data = json.RawMessage(`{"level":"loud"}`)
