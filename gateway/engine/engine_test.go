@@ -105,6 +105,8 @@ func site() *alert.Site {
 		Plans: []alert.Plan{{Kind: alert.Help, Level: alert.LevelHelp, Escalation: []alert.Step{
 			{After: time.Minute, To: "head"}, {After: 2 * time.Minute, Level: alert.LevelEmergency, To: "dispatch"},
 		}}},
+		Zones:    []alert.Zone{{ID: "yard", Name: alert.Text{EN: "Yard"}}},
+		Messages: []alert.Message{{ID: "assembly", Text: alert.Text{EN: "Assembly"}, Priority: alert.PriorityEmergency}},
 	}
 }
 

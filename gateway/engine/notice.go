@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,9 +27,9 @@ const (
 // Errors about announcements.
 var (
 	// ErrNotice: it is empty, too long, has no bounded time, or names what the site does not have.
-	ErrNotice = errors.New("not an announcement")
+	ErrNotice = alert.ErrNotice
 	// ErrNoNotice: there is nothing to end.
-	ErrNoNotice = errors.New("no such announcement stands")
+	ErrNoNotice = alert.ErrNoNotice
 )
 
 // Announce shows a text, and says it where n has zones, for n.For, at most
