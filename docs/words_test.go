@@ -218,6 +218,7 @@ func TestEventsOfEveryType(t *testing.T) {
 		Step: 1, Plan: alert.LevelHelp, To: "head", Outcome: alert.TestComplete, Who: "anna", Why: "checked",
 		ETA: now, Revision: 1, Command: id, Counter: 1, Text: &alert.Text{RU: "а", KK: "ә", EN: "a"}, Until: now,
 		Detail: "words", LastProven: now, From: &alert.Ref{Epoch: "3f9c2a7e51d04b68", Seq: 1}, Through: &alert.Ref{Epoch: "3f9c2a7e51d04b68", Seq: 1}, Count: 1,
+		Zones: []string{"yard"}, Screens: []string{"lobby"}, Priority: alert.PriorityNotice,
 	}
 	for _, typ := range eventTypes(t) {
 		sample := sample

@@ -82,8 +82,12 @@ func (c *commands) announce(ctx context.Context, cl command.Claims) error {
 			return fmt.Errorf("there is no screen %q", s)
 		}
 	}
+	zones := cl.Zones
+	if len(zones) == 0 && !cl.Silent {
+		zones = []string{alert.Everywhere}
+	}
 	return c.g.engine.Announce(ctx, alert.Notice{
-		ID: cl.ID, Text: *cl.Text, Screens: cl.Screens, For: time.Duration(cl.Seconds) * time.Second,
+		ID: cl.ID, Text: *cl.Text, Screens: cl.Screens, Zones: zones, For: time.Duration(cl.Seconds) * time.Second,
 		Origin: originDispatch, Who: cl.Who, Command: cl.ID,
 	})
 }

@@ -319,7 +319,7 @@ func TestDispatchAnnouncesAndHoldsDrills(t *testing.T) {
 	if e := c.answer(announce.Counter); e.Type != alert.CommandAccepted {
 		t.Fatalf("announce: %+v", e)
 	}
-	if n := c.g.engine.View().Notices; len(n) != 1 || n[0].Text != text || n[0].ID != announce.ID {
+	if n := c.g.engine.View().Notices; len(n) != 1 || n[0].Text != text || n[0].ID != announce.ID || len(n[0].Zones) != 1 || n[0].Zones[0] != alert.Everywhere {
 		t.Errorf("notices %+v", n)
 	}
 	if e := c.order(command.Announce, func(cl *command.Claims) { cl.Text, cl.Seconds, cl.Screens = &text, 600, []string{"cellar"} }); e.Fault != string(command.NotDone) {

@@ -33,7 +33,7 @@ const (
 	maxWhy     = 500  // runes
 	maxText    = 300  // runes of an announcement in one language
 	maxSeconds = 3600 // of an announcement
-	maxScreens = 32
+	maxScreens = 32   // and zones
 )
 
 // errUnknownVerb is told apart because a newer dispatch may know more verbs.
@@ -126,11 +126,18 @@ func (c Claims) checkAnnouncement() error {
 	if c.Seconds < 1 || c.Seconds > maxSeconds {
 		return fmt.Errorf("seconds %d: want 1 to %d", c.Seconds, maxSeconds)
 	}
-	if len(c.Screens) > maxScreens {
-		return fmt.Errorf("%d screens: want at most %d", len(c.Screens), maxScreens)
+	if c.Silent && len(c.Zones) > 0 {
+		return errors.New("silent: zones are named all the same")
 	}
-	for _, s := range c.Screens {
-		if err := line("screens", s, maxWord, true); err != nil {
+	return errors.Join(ids("screens", c.Screens), ids("zones", c.Zones))
+}
+
+func ids(name string, list []string) error {
+	if len(list) > maxScreens {
+		return fmt.Errorf("%d %s: want at most %d", len(list), name, maxScreens)
+	}
+	for _, s := range list {
+		if err := line(name, s, maxWord, true); err != nil {
 			return err
 		}
 	}
@@ -183,6 +190,8 @@ func (c Claims) checkStrange() error {
 		{"text", c.Text != nil, c.Verb == Announce},
 		{"seconds", c.Seconds != 0, c.Verb == Announce},
 		{"screens", c.Screens != nil, c.Verb == Announce},
+		{"zones", c.Zones != nil, c.Verb == Announce},
+		{"silent", c.Silent, c.Verb == Announce},
 		{"digest", c.Digest != "", c.Verb == ConfigPull},
 		{"add", c.Add != nil, c.Verb == Keys},
 		{"retire", c.Retire != "", c.Verb == Keys},

@@ -16,7 +16,7 @@ const (
 	Responding  Verb = "responding"
 	Arrived     Verb = "arrived"
 	Clear       Verb = "clear"
-	// Announce shows (and, with loudspeakers, says) a text for a while.
+	// Announce shows a text for a while, and has the loudspeakers say it.
 	Announce Verb = "announce"
 	// DrillStart raises an alert that is an exercise, DrillEnd ends all
 	// exercises. A real press breaks through both.
@@ -67,11 +67,14 @@ type Claims struct {
 	Place string      `json:"place,omitempty"`
 	Level alert.Level `json:"level,omitzero"`
 
-	// Text and Seconds say what to announce and for how long; Screens where
-	// (none means everywhere).
+	// Text and Seconds say what to announce and for how long; Screens where it
+	// is shown and Zones where the loudspeakers say it (none means everywhere).
+	// Silent says that it is shown only.
 	Text    *alert.Text `json:"text,omitempty"`
 	Seconds int         `json:"seconds,omitempty"`
 	Screens []string    `json:"screens,omitempty"`
+	Zones   []string    `json:"zones,omitempty"`
+	Silent  bool        `json:"silent,omitempty"`
 
 	// Digest is the SHA-256 of the configuration to pull, in lower-case hex.
 	Digest string `json:"digest,omitempty"`

@@ -219,10 +219,10 @@ func (s *Server) issue(w http.ResponseWriter, r *http.Request, v visitor, g stor
 const (
 	maxAnnouncement = 300 // characters: what a gateway shows
 	maxMinutes      = 60
-	maxScreens      = 32
+	maxScreens      = 32 // and zones
 )
 
-// announce shows a text on the school's screens.
+// announce shows a text on the school's screens and has its loudspeakers say it.
 func (s *Server) announce(w http.ResponseWriter, r *http.Request, v visitor) {
 	info, ok := s.gatewayInfo(w, r)
 	if !ok {
@@ -241,14 +241,26 @@ func (s *Server) announce(w http.ResponseWriter, r *http.Request, v visitor) {
 		s.refuse(w, r, http.StatusBadRequest, "form")
 		return
 	}
-	screens := strings.FieldsFunc(r.PostFormValue("screens"), func(c rune) bool { return c == ',' || c == ' ' })
-	if len(screens) > maxScreens || slices.ContainsFunc(screens, func(id string) bool { return tooLong(id, 64) }) {
+	claims := command.Claims{Verb: command.Announce, Text: &text, Seconds: minutes * 60, Silent: r.PostFormValue("say") != "yes"}
+	var shown, said bool
+	claims.Screens, shown = listOf(r.PostFormValue("screens"))
+	claims.Zones, said = listOf(r.PostFormValue("zones"))
+	if !shown || !said {
 		s.refuse(w, r, http.StatusBadRequest, "form")
 		return
 	}
-	if s.issue(w, r, v, info.Gateway, command.Claims{Verb: command.Announce, Text: &text, Seconds: minutes * 60, Screens: screens}) {
+	if claims.Silent {
+		claims.Zones = nil
+	}
+	if s.issue(w, r, v, info.Gateway, claims) {
 		s.done(w, r, gatewayURL(info.Gateway), "done.sent")
 	}
+}
+
+// listOf reads ids with commas or spaces between them.
+func listOf(field string) (ids []string, ok bool) {
+	ids = strings.FieldsFunc(field, func(c rune) bool { return c == ',' || c == ' ' })
+	return ids, len(ids) <= maxScreens && !slices.ContainsFunc(ids, func(id string) bool { return tooLong(id, 64) })
 }
 
 // drill begins or ends an exercise.

@@ -47,7 +47,7 @@ func kazakh() words.Words {
 		"queue.empty": "ештеңе жоқ", "queue.last": "соңғы белгілі", "queue.oldest": "ең ескісі {t}", "n.queue": "{n} оқиға|{n} оқиға", "gateway.revoked": "Рұқсаты {time} алынды", "gateway.forked": "{time} бір нөмірмен екі бөлек оқиға келді: диск көшірілген немесе қалпына келтірілген",
 		"gateways.add": "Шлюздер серверде тіркеледі: nabat-dispatch gateway add МЕКТЕП/ШЛЮЗ.",
 
-		"announce.title": "Хабарландыру", "announce.screens": "Экрандар", "announce.screens.hint": "Нөмірлері үтірмен; бос болса, барлық жерде.", "announce.minutes": "Минут", "announce.send": "Хабарлау",
+		"announce.title": "Хабарландыру", "announce.screens": "Экрандар", "announce.screens.hint": "Нөмірлері үтірмен; бос болса, барлық жерде.", "announce.say": "Дауыс зорайтқышпен де айту", "announce.zones": "Дауыс зорайтқыш аймақтары", "announce.zones.hint": "Нөмірлері үтірмен; бос болса, барлық жерде.", "announce.minutes": "Минут", "announce.send": "Хабарлау",
 		"drill.title": "Оқу-жаттығу", "drill.about": "Барлық жерде ОҚУ-ЖАТТЫҒУ деп белгіленген дабылды бастайды. Нағыз басу әрқашан одан өтеді.", "drill.kind": "Түрі", "drill.level": "Деңгейі", "drill.place": "Орны", "drill.place.hint": "Мектеп баптауындағы орын нөмірі.", "drill.sure": "Мектеп жаттығу туралы біледі және келіседі", "drill.start": "Жаттығуды бастау", "drill.end": "Осы мектептің барлық жаттығуын аяқтау",
 		"config.title": "Баптау", "config.about": "Шлюз оны алып, тексереді; қате болса, ескісімен қалады.", "config.file": "Файл (TOML)", "config.text": "немесе мәтін", "config.send": "Тағайындап, шлюзден алуды сұрау",
 		"audit.verify": "Тізбекті тексеру", "audit.whole": "Тізбек бүтін: {n} жазба.", "audit.broken": "Журнал өзгертілген: {error}",

@@ -47,7 +47,7 @@ func russian() words.Words {
 		"queue.empty": "ничего", "queue.last": "последнее известное", "queue.oldest": "самому старому {t}", "n.queue": "{n} событие|{n} события|{n} событий", "gateway.revoked": "Доступ отозван в {time}", "gateway.forked": "В {time} под одним номером пришли два разных события: диск скопирован или восстановлен",
 		"gateways.add": "Шлюзы регистрируют на сервере: nabat-dispatch gateway add ШКОЛА/ШЛЮЗ.",
 
-		"announce.title": "Объявление", "announce.screens": "Экраны", "announce.screens.hint": "Номера через запятую; пусто значит везде.", "announce.minutes": "Минут", "announce.send": "Объявить",
+		"announce.title": "Объявление", "announce.screens": "Экраны", "announce.screens.hint": "Номера через запятую; пусто значит везде.", "announce.say": "Произнести и по громкой связи", "announce.zones": "Зоны громкой связи", "announce.zones.hint": "Номера через запятую; пусто значит везде.", "announce.minutes": "Минут", "announce.send": "Объявить",
 		"drill.title": "Учения", "drill.about": "Начинает тревогу, которая везде помечена словом УЧЕНИЯ. Настоящее нажатие всегда пробивается сквозь неё.", "drill.kind": "Вид", "drill.level": "Уровень", "drill.place": "Место", "drill.place.hint": "Номер места, как в настройке школы.", "drill.sure": "Школа знает об учениях и согласна", "drill.start": "Начать учения", "drill.end": "Закончить все учения этой школы",
 		"config.title": "Настройка", "config.about": "Шлюз заберёт её, проверит и останется со старой, если новая неверна.", "config.file": "Файл (TOML)", "config.text": "или текст", "config.send": "Назначить и попросить шлюз забрать",
 		"audit.verify": "Проверить цепочку", "audit.whole": "Цепочка цела: записей {n}.", "audit.broken": "Журнал изменён: {error}",
