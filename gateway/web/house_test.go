@@ -161,6 +161,46 @@ func (h *house) EndDrill(_ context.Context, d alert.Drill) error {
 	return nil
 }
 
+func (h *house) Announce(_ context.Context, n alert.Notice) error {
+	h.mu.Lock()
+	broken := h.broken
+	h.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	h.change(func(v *alert.View) {
+		if n.ID == "" {
+			n.ID = "notice-" + strconv.FormatUint(v.Version, 10)
+		}
+		n.Began = h.now()
+		v.Notices = append([]alert.Notice{n}, v.Notices...)
+	})
+	return nil
+}
+
+func (h *house) EndAnnouncement(_ context.Context, d alert.Decision) error {
+	h.mu.Lock()
+	h.asked = append(h.asked, d)
+	broken := h.broken
+	h.mu.Unlock()
+	if broken != nil {
+		return broken
+	}
+	err := alert.ErrNoNotice
+	h.change(func(v *alert.View) {
+		var left []alert.Notice
+		for _, n := range v.Notices {
+			if n.ID == d.Alert {
+				err = nil
+				continue
+			}
+			left = append(left, n)
+		}
+		v.Notices = left
+	})
+	return err
+}
+
 func (h *house) heardOf(d alert.Drill) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

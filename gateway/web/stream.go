@@ -108,8 +108,12 @@ type feed struct {
 	// ok is false when the audience may not listen any longer.
 	figures func(now alert.Stamp) (f *figures, ok bool)
 	// changed returns channels that close when state may have changed.
-	changed func() (a, b <-chan struct{})
+	changed func() changes
 }
+
+// changes are channels that close when something may have changed; those that
+// are nil never do.
+type changes [4]<-chan struct{}
 
 // feedFor returns the feed that a request asks for, or the status and the
 // code of why it may not have it.
@@ -117,7 +121,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 	q := r.URL.Query()
 	lang := s.language(q)
 	f.figures = func(alert.Stamp) (*figures, bool) { return nil, true }
-	f.changed = func() (a, b <-chan struct{}) { return s.opt.Source.Changed(), nil }
+	f.changed = func() changes { return changes{s.opt.Source.Changed()} }
 	switch f.audience = audience(q.Get("audience")); f.audience {
 	case toLobby, "":
 		f.audience = toLobby
@@ -139,13 +143,13 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 			figures := s.figuresNow(now, session.Left)
 			return &figures, true
 		}
-		f.changed = func() (a, b <-chan struct{}) { return s.opt.Source.Changed(), s.opt.Health.Changed() }
+		f.changed = func() changes { return changes{s.opt.Source.Changed(), s.opt.Health.Changed(), s.paChanged()} }
 	case toWall:
 		if s.opt.Wall == nil {
 			return feed{}, http.StatusNotFound, "bad-request"
 		}
 		f.state = func(alert.Stamp) any { return s.wallNow(lang) }
-		f.changed = func() (a, b <-chan struct{}) { return s.opt.Wall.Changed(), nil }
+		f.changed = func() changes { return changes{s.opt.Wall.Changed(), s.paChanged()} }
 	default:
 		return feed{}, http.StatusBadRequest, "bad-request"
 	}
@@ -231,7 +235,7 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 	pause := time.NewTimer(calm)
 	defer pause.Stop()
 	for beat := true; ; {
-		changedA, changedB := f.changed()
+		changed := f.changed()
 		pause.Reset(calm)
 		now := s.opt.Now()
 		m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version}
@@ -262,8 +266,10 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 		case <-ticker.C:
 			beat = true
 			continue
-		case <-changedA:
-		case <-changedB:
+		case <-changed[0]:
+		case <-changed[1]:
+		case <-changed[2]:
+		case <-changed[3]:
 		}
 		select {
 		case <-ctx.Done():

@@ -48,6 +48,21 @@ type Desk interface {
 	// kind and place.
 	StartDrill(ctx context.Context, d alert.Drill) error
 	EndDrill(ctx context.Context, d alert.Drill) error
+	// Announce shows a text and says it where n has zones; EndAnnouncement ends
+	// the one whose id is d.Alert before its time. A refused one is an
+	// alert.ErrNotice, one that does not stand an alert.ErrNoNotice.
+	Announce(ctx context.Context, n alert.Notice) error
+	EndAnnouncement(ctx context.Context, d alert.Decision) error
+}
+
+// PA tells what the loudspeakers say now. Both methods are called from many
+// goroutines.
+type PA interface {
+	// Sounding returns what each zone says at this moment, or would say if it
+	// had loudspeakers; a zone that is silent is left out.
+	Sounding() []alert.Sounding
+	// Changed returns a channel that is closed at the next change of Sounding.
+	Changed() <-chan struct{}
 }
 
 // Wall is a simulated board: buttons that a page may press. It exists in
@@ -87,6 +102,8 @@ type Options struct {
 	// Stats returns the figures of this moment; it must not block.
 	Stats func() Stats
 	Wall  Wall
+	// PA is shown on the console and on the wall; nil where nothing speaks.
+	PA PA
 	// Hosts are further names, without a port, that browsers reach the gateway
 	// by; an international one as they send it (xn--). Addresses, names of one
 	// label and names in .local need no entry.
