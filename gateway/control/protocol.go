@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"nabat/gateway/alert"
 )
 
 // Errors that a caller may act on.
@@ -80,6 +82,7 @@ const (
 	codeUnknownPoint = "unknown-point"
 	codeRequest      = "bad-request"
 	codeBusy         = "busy"
+	codeNoNotice     = "no-announcement"
 	codeFailed       = "failed"
 )
 
@@ -100,6 +103,8 @@ func (f failure) err() error {
 		return &remoteError{text, ErrRealBoard}
 	case codeUnknownPoint:
 		return &remoteError{text, ErrUnknownPoint}
+	case codeNoNotice:
+		return &remoteError{text, alert.ErrNoNotice}
 	case codeBusy:
 		return &remoteError{text, errBusy}
 	case codeRequest:

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"nabat/gateway/alert"
 	"nabat/gateway/seats"
 )
 
@@ -30,7 +31,14 @@ type Options struct {
 	Status func() Status
 	// Presser is nil on a real board; then presses are refused.
 	Presser Presser
-	Log     *slog.Logger
+	// Announcer and Site are both set, or nothing is announced.
+	Announcer Announcer
+	Site      *alert.Site
+	// Speakers returns how many loudspeakers a zone has; nil means none anywhere.
+	Speakers func(zone string) int
+	// Sounding returns what each zone says at this moment; nil means nothing.
+	Sounding func() []alert.Sounding
+	Log      *slog.Logger
 }
 
 // Bounds that keep a careless or stuck peer from hurting the gateway.
@@ -99,6 +107,8 @@ func (s *Server) handler() http.Handler {
 		s.answer(w, http.StatusOK, s.opt.Status())
 	})
 	mux.HandleFunc("POST /v1/press", s.press)
+	mux.HandleFunc("POST /v1/announce", s.announce)
+	mux.HandleFunc("POST /v1/announce/end", s.endAnnouncement)
 	return mux
 }
 
@@ -146,6 +156,12 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		status, code = http.StatusNotFound, codeUnknownPoint
 	case errors.Is(err, errRequest):
 		status, code = http.StatusBadRequest, codeRequest
+	case errors.Is(err, errNoAnnouncer):
+		status, code = http.StatusNotImplemented, codeFailed
+	case errors.Is(err, alert.ErrNotice):
+		status, code = http.StatusBadRequest, codeRequest
+	case errors.Is(err, alert.ErrNoNotice):
+		status, code = http.StatusNotFound, codeNoNotice
 	case errors.Is(err, errBusy):
 		status, code = http.StatusServiceUnavailable, codeBusy
 	}

@@ -1,5 +1,6 @@
 // Package control is the gateway's local door: HTTP and JSON over a unix
-// socket, for the commands "nabat status" and "nabat press" on the same machine.
+// socket, for the commands "nabat status", "nabat press" and "nabat announce" on
+// the same machine.
 package control
 
 import (
@@ -25,6 +26,8 @@ type Status struct {
 	Points     []Point            `json:"points"`
 	Alerts     []Alert            `json:"alerts"`
 	Notices    []Notice           `json:"notices,omitempty"`
+	Sounding   []alert.Sounding   `json:"sounding,omitempty"`
+	Screens    []Screen           `json:"screens,omitempty"`
 	Links      []Link             `json:"links"`
 	Queue      []Queue            `json:"queue"`
 	Conditions []health.Condition `json:"conditions"`
@@ -76,11 +79,23 @@ type Team struct {
 
 // Notice is an announcement that stands now.
 type Notice struct {
+	// ID ends it: nabat announce --end ID.
+	ID     string       `json:"id,omitempty"`
 	Text   alert.Text   `json:"text"`
 	Status alert.Status `json:"status"`
 	Who    string       `json:"who,omitempty"`
 	// LeftSeconds is how long it stands yet.
 	LeftSeconds int64 `json:"left_seconds"`
+}
+
+// Screen is one lobby screen and whether it proves that it shows what it should.
+type Screen struct {
+	ID string `json:"id"`
+	// State is "ok", "waiting" (not heard of yet), "dark" or "frozen".
+	State   string `json:"state"`
+	Watched bool   `json:"watched"`
+	// SeenSeconds is how long ago it proved itself last, -1 for never.
+	SeenSeconds int64 `json:"seen_seconds"`
 }
 
 // Link is one way to the outside.
