@@ -24,6 +24,7 @@ func figures() []figure {
 		{"commit", measureCommit},
 		{"live", measureLive},
 		{"paint", measurePaint},
+		{"crowd", measureCrowd},
 		{"lamp", measureLamp},
 		{"drain", measureDrain},
 		{"http", measureHTTP},
@@ -49,20 +50,21 @@ type sizes struct {
 	settle  time.Duration // after a start, before memory is measured
 	storm   time.Duration // how long one turn of alarms over a draining queue lasts
 	every   time.Duration // distance of its alarms
-	paints  int           // alerts that a browser shows
+	paints  int           // alerts that a browser shows in one turn
+	screens int           // lobby screens at once
 }
 
 func full() sizes {
 	return sizes{
 		rounds: 10, swaps: 20, presses: 10, rest: 10 * time.Millisecond, warm: 1500, drain: 100_000, queued: 1_000_000, starts: 9,
-		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 200,
+		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 20, screens: 32,
 	}
 }
 
 func small() sizes {
 	return sizes{
 		quick: true, rounds: 2, swaps: 2, presses: 10, rest: time.Millisecond, warm: 10, drain: 2000, queued: 20_000, starts: 1,
-		settle: 100 * time.Millisecond, storm: 300 * time.Millisecond, every: 10 * time.Millisecond, paints: 3,
+		settle: 100 * time.Millisecond, storm: 300 * time.Millisecond, every: 10 * time.Millisecond, paints: 2, screens: 4,
 	}
 }
 
