@@ -10,8 +10,9 @@ import (
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// maxBody bounds every request's body; the longest honest one is a reason.
-const maxBody = 4 << 10
+// maxBody bounds every request's body; the longest honest one is an
+// announcement in three languages.
+const maxBody = 8 << 10
 
 // protect puts the headers on every answer, bounds every body, and refuses
 // other hosts' names and writes that another site's page caused.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/web/screens"
 	"nabat/gateway/web/staff"
 )
 
@@ -101,6 +102,8 @@ func (st *streams) count(a audience) int {
 // feed is what one stream tells.
 type feed struct {
 	audience audience
+	// screen is the lobby screen that asks, empty where none does.
+	screen string
 	// state returns what the audience may know. It is sent when it differs
 	// from what was sent before.
 	state func(now alert.Stamp) any
@@ -129,6 +132,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		if screen != "" && !screenID.MatchString(screen) {
 			return feed{}, http.StatusBadRequest, "bad-request"
 		}
+		f.screen = screen
 		f.state = func(alert.Stamp) any { return s.lobbyNow(screen, lang) }
 	case toConsole:
 		if _, ok := s.staffSession(r); !ok {
@@ -143,7 +147,9 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 			figures := s.figuresNow(now, session.Left)
 			return &figures, true
 		}
-		f.changed = func() changes { return changes{s.opt.Source.Changed(), s.opt.Health.Changed(), s.paChanged()} }
+		f.changed = func() changes {
+			return changes{s.opt.Source.Changed(), s.opt.Health.Changed(), s.paChanged(), s.screens.Changed()}
+		}
 	case toWall:
 		if s.opt.Wall == nil {
 			return feed{}, http.StatusNotFound, "bad-request"
@@ -161,7 +167,9 @@ type message struct {
 	// Now is the gateway's monotonic clock in milliseconds.
 	Now int64 `json:"now"`
 	// Assets lets a page notice that it is outdated.
-	Assets  string          `json:"assets"`
+	Assets string `json:"assets"`
+	// Page is what the proofs of a screen's page have to bear.
+	Page    string          `json:"page,omitempty"`
 	State   json.RawMessage `json:"state,omitempty"`
 	Figures *figures        `json:"figures,omitempty"`
 }
@@ -215,6 +223,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.streams.release(f.audience, addr)
 
+	page, err := s.screens.Open(f.screen, staff.Peer(addr))
+	if err != nil { // it will look dark, which is better than to show nothing
+		s.log.Error("page of a screen", "error", err)
+	}
+	defer page.Close()
+
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
 		last = r.URL.Query().Get("last_event_id")
@@ -223,13 +237,13 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("X-Accel-Buffering", "no")
 	rc := http.NewResponseController(w)
-	if err := s.stream(r.Context(), w, rc, f, last); err != nil && r.Context().Err() == nil {
+	if err := s.stream(r.Context(), w, rc, f, page, last); err != nil && r.Context().Err() == nil {
 		s.counters.streamsGivenAway.Add(1)
 		s.log.Debug("event stream ended", "audience", f.audience, "error", err)
 	}
 }
 
-func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.ResponseController, f feed, last string) error {
+func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.ResponseController, f feed, page *screens.Page, last string) error {
 	ticker := time.NewTicker(beatEvery)
 	defer ticker.Stop()
 	pause := time.NewTimer(calm)
@@ -238,11 +252,12 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 		changed := f.changed()
 		pause.Reset(calm)
 		now := s.opt.Now()
-		m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version}
+		m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version, Page: page.Secret()}
 		body, id, err := s.snapshot(f, now)
 		if err != nil {
 			return err
 		}
+		page.Sent(id)
 		if id != last {
 			last, m.State = id, body
 			if err := send(w, rc, "state", id, m); err != nil {

@@ -22,6 +22,7 @@ import (
 	"nabat/gateway/alert"
 	"nabat/gateway/health"
 	"nabat/gateway/pin"
+	"nabat/gateway/web/screens"
 	"nabat/gateway/web/staff"
 	"nabat/gateway/words"
 )
@@ -139,6 +140,7 @@ type Server struct {
 	gate     *staff.Gate     // nil without a PIN
 	sessions staff.Sessions
 	streams  streams
+	screens  *screens.Watch
 	counters counters
 	daytime  daytime
 	words    map[alert.Language]words.Words // never changed after New
@@ -149,6 +151,8 @@ type counters struct {
 	right, wrong, locked             atomic.Uint64
 	acknowledged, cleared, notSaved  atomic.Uint64
 	drillsStarted, drillsEnded       atomic.Uint64
+	announced, silenced              atomic.Uint64
+	proofs, proofsRefused            atomic.Uint64
 	streamsRefused, streamsGivenAway atomic.Uint64
 }
 
@@ -158,6 +162,7 @@ func New(opt Options) (*Server, error) {
 		return nil, fmt.Errorf("set Site, Source and Now: %w", ErrOptions)
 	}
 	s := &Server{opt: opt, log: opt.Log, peers: maxPeers, hosts: make(map[string]bool), words: make(map[alert.Language]words.Words)}
+	s.screens = screens.New(screens.Options{Site: opt.Site, Health: opt.Health})
 	for _, name := range opt.Hosts {
 		s.hosts[plainName(name)] = true
 	}
@@ -209,6 +214,9 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("POST /api/v1/alerts/{id}/clear", s.clear)
 	mux.HandleFunc("POST /api/v1/drills/start", s.startDrill)
 	mux.HandleFunc("POST /api/v1/drills/end", s.endDrill)
+	mux.HandleFunc("POST /api/v1/announcements", s.announce)
+	mux.HandleFunc("POST /api/v1/announcements/{id}/end", s.endAnnouncement)
+	mux.HandleFunc("POST /api/v1/screens/{id}/heartbeat", s.heartbeat)
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /metrics", s.metrics)
 	if s.opt.Wall != nil {

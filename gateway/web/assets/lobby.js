@@ -1,4 +1,5 @@
 import { connect, reloadWhenBroken } from "./stream.js";
+import "./proof.js";
 import { make, icon, update } from "./dom.js";
 import { clock } from "./text.js";
 
@@ -132,6 +133,7 @@ connect(address, {
     if (!stale) { stale = true; show(); fit(); }
   },
   live() { stale = false; show(); fit(); },
+  calm: () => !state?.cards.length,
 });
 
 addEventListener("resize", fit);
