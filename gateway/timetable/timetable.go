@@ -133,14 +133,3 @@ func (t Table) With(f Feed) Table {
 	t.Holidays = append(append([]Span(nil), t.Holidays...), f.Holidays...)
 	return t
 }
-
-// Feed is what a calendar file adds to a table.
-type Feed struct {
-	// Entries are ordered by time.
-	Entries  []Entry
-	Holidays []Span
-	// Problems are the events that were left out, by line.
-	Problems []Problem
-	// Ignored counts all-day events that are no holidays: they are due at no time.
-	Ignored int
-}
