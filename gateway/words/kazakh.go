@@ -305,7 +305,7 @@ func kazakh() Words {
 		"priority.routine":             "қоңырау немесе ескерту",
 		"priority.notice":              "хабарландыру",
 		"priority.emergency":           "дабыл",
-		"priority.evacuate":            "эвакуация",
+		"priority.evacuate":            "эвакуациялау",
 		"screens.title":                "Холлдағы экрандар",
 		"screen.ok":                    "Керегін көрсетіп тұр",
 		"screen.waiting":               "Әлі көрінбеді",
