@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -22,6 +23,10 @@ type lobbyState struct {
 	More []string `json:"more,omitempty"`
 	// Notices are what is announced, the newest first.
 	Notices []lobbyNotice `json:"notices,omitempty"`
+	// Over says what has ended here, the newest first; only without cards.
+	Over []lobbyEnded `json:"over,omitempty"`
+	// Everyday is left out while there are cards: an alarm is a small message.
+	Everyday *lobbyEveryday `json:"everyday,omitempty"`
 }
 
 // lobbyCard is one kind of alert with all its places.
@@ -30,6 +35,8 @@ type lobbyCard struct {
 	Key    string       `json:"key"`
 	Icon   string       `json:"icon"`
 	Status alert.Status `json:"status"`
+	// Response chooses the sign of what to do; NoResponse has none.
+	Response alert.Response `json:"response"`
 	// Texts holds the card in each language, the screen's own first.
 	Texts []lobbyText `json:"texts"`
 }
@@ -37,9 +44,14 @@ type lobbyCard struct {
 type lobbyText struct {
 	Lang   alert.Language `json:"lang"`
 	Status string         `json:"status"`
-	Title  string         `json:"title"`
-	Places []lobbyPlace   `json:"places,omitempty"`
-	More   string         `json:"more,omitempty"`
+	// Key are the words in the largest letters: what to do, or the kind where
+	// nothing is to be done.
+	Key   string `json:"key"`
+	Title string `json:"title"`
+	// Do says more about what to do.
+	Do     string       `json:"do,omitempty"`
+	Places []lobbyPlace `json:"places,omitempty"`
+	More   string       `json:"more,omitempty"`
 	// Team says that help is on its way or there, never who.
 	Team string `json:"team,omitempty"`
 }
@@ -51,18 +63,44 @@ type lobbyPlace struct {
 	Where []string `json:"where,omitempty"`
 }
 
+// group is all alerts of one kind and status.
+type group struct {
+	kind   alert.Kind
+	status alert.Status
+	plan   alert.Plan
+	places []alert.Location
+	team   team
+}
+
 // lobbyNow returns what a screen shows. This is the only place where alerts
 // become public, and it lets through what the site's plan puts on the screen,
-// never a quiet one.
-func (s *Server) lobbyNow(screen string, lang alert.Language) lobbyState {
-	type group struct {
-		kind   alert.Kind
-		status alert.Status
-		places []alert.Location
-		team   team
+// never a quiet one. Nothing in it may depend on the present moment: it is made
+// anew when something quiet happens too.
+func (s *Server) lobbyNow(id string, lang alert.Language) lobbyState {
+	view, now, screen := s.opt.Source.View(), s.opt.Now(), s.screen(id)
+	groups := s.lobbyGroups(view, id)
+	state := lobbyState{Cards: []lobbyCard{}, Notices: s.lobbyNotices(view, screen, lang)}
+	if len(groups) == 0 {
+		state.Over = s.lobbyOver(view, screen, lang)
+		state.Everyday = s.everydayNow(screen, lang)
+		return state
 	}
+	langs := alarmLanguages(screen, lang)
+	for _, g := range groups[:min(len(groups), maxCards)] {
+		state.Cards = append(state.Cards, s.lobbyCard(g, langs, now))
+	}
+	if more := len(groups) - maxCards; more > 0 {
+		for _, l := range langs {
+			state.More = append(state.More, s.words[l].Count(l, "n.alerts.more", more))
+		}
+	}
+	return state
+}
+
+// lobbyGroups returns what a screen shows of the open alerts: real before drill
+// before test, what is most urgent to do first, else as they came.
+func (s *Server) lobbyGroups(view *alert.View, screen string) []group {
 	var groups []group
-	view, now := s.opt.Source.View(), s.opt.Now()
 	for _, a := range view.State.Open() {
 		if !s.public(a, screen) {
 			continue
@@ -70,39 +108,62 @@ func (s *Server) lobbyNow(screen string, lang alert.Language) lobbyState {
 		i := slices.IndexFunc(groups, func(g group) bool { return g.kind == a.Kind && g.status == a.Status() })
 		if i < 0 {
 			i = len(groups)
-			groups = append(groups, group{kind: a.Kind, status: a.Status(), team: teamOf(a)})
+			groups = append(groups, group{kind: a.Kind, status: a.Status(), plan: s.opt.Site.Plan(a.Kind, a.Level()), team: teamOf(a)})
 		}
 		groups[i].team = groups[i].team.and(teamOf(a))
-		if s.opt.Site.Plan(a.Kind, a.Level()).ShowPlace {
+		if groups[i].plan.ShowPlace {
 			// The newest first: that is where it is happening now.
 			groups[i].places = slices.Insert(groups[i].places, 0, a.Place)
 		}
 	}
-	// Real before drill before test; within each the oldest first, as they came.
-	slices.SortStableFunc(groups, func(a, b group) int { return seriousness(a.status) - seriousness(b.status) })
-
-	state := lobbyState{Cards: []lobbyCard{}, Notices: s.lobbyNotices(view, screen, lang)}
-	for _, g := range groups[:min(len(groups), maxCards)] {
-		card := lobbyCard{Key: string(g.status) + " " + string(g.kind), Icon: s.assets.icon(g.kind), Status: g.status}
-		for _, l := range languagesFrom(lang) {
-			text := lobbyText{Lang: l, Status: s.words[l].Get("status." + string(g.status)), Title: s.kindName(l, g.kind), Team: s.teamLine(l, now, g.team)}
-			for _, loc := range g.places[:min(len(g.places), maxPlaces)] {
-				text.Places = append(text.Places, signOf(s.placePath(l, loc)))
-			}
-			if more := len(g.places) - maxPlaces; more > 0 {
-				text.More = s.words[l].Count(l, "n.places.more", more)
-			}
-			card.Texts = append(card.Texts, text)
-		}
-		state.Cards = append(state.Cards, card)
-	}
-	if more := len(groups) - maxCards; more > 0 {
-		for _, l := range languagesFrom(lang) {
-			state.More = append(state.More, s.words[l].Count(l, "n.alerts.more", more))
-		}
-	}
-	return state
+	slices.SortStableFunc(groups, func(a, b group) int {
+		return cmp.Or(seriousness(a.status)-seriousness(b.status), urgency(a.plan)-urgency(b.plan))
+	})
+	return groups
 }
+
+func (s *Server) lobbyCard(g group, langs []alert.Language, now alert.Stamp) lobbyCard {
+	card := lobbyCard{Key: string(g.status) + " " + string(g.kind), Icon: s.assets.icon(g.kind), Status: g.status, Response: response(g.plan)}
+	for _, l := range langs {
+		w := s.words[l]
+		text := lobbyText{Lang: l, Status: w.Get("lobby.band." + string(g.status)), Title: s.kindName(l, g.kind), Team: s.teamLine(l, now, g.team)}
+		text.Key = w.Or("lobby.do."+string(card.Response), text.Title)
+		text.Do = cmp.Or(textOf(g.plan.Instruction, l), w.Or("lobby.do."+string(card.Response)+".how", ""))
+		for _, loc := range g.places[:min(len(g.places), maxPlaces)] {
+			text.Places = append(text.Places, signOf(s.placePath(l, loc)))
+		}
+		if more := len(g.places) - maxPlaces; more > 0 {
+			text.More = w.Count(l, "n.places.more", more)
+		}
+		card.Texts = append(card.Texts, text)
+	}
+	return card
+}
+
+// textOf returns a text in one language and no other.
+func textOf(t alert.Text, l alert.Language) string {
+	switch l {
+	case alert.Russian:
+		return t.RU
+	case alert.Kazakh:
+		return t.KK
+	case alert.English:
+		return t.EN
+	}
+	return ""
+}
+
+// response returns what a plan asks of everyone; one that was written without
+// it asks for what is usual.
+func response(p alert.Plan) alert.Response {
+	if p.Response == "" {
+		return alert.UsualResponse(p.Kind)
+	}
+	return p.Response
+}
+
+// urgency orders plans by what they ask for.
+func urgency(p alert.Plan) int { return slices.Index(alert.Responses(), response(p)) }
 
 // public reports whether a screen shows an alert.
 func (s *Server) public(a alert.Alert, screen string) bool {
@@ -132,13 +193,24 @@ func signOf(path []string) lobbyPlace {
 	return p
 }
 
+// lobbyData is what only the lobby's page needs.
+type lobbyData struct {
+	// Shape is how the screen hangs, empty where nobody said.
+	Shape alert.Orientation
+	// Unknown says that the site does not list the screen.
+	Unknown bool
+}
+
 func (s *Server) lobbyPage(w http.ResponseWriter, r *http.Request) {
-	screen := r.URL.Query().Get("screen")
-	if screen != "" && !screenID.MatchString(screen) {
+	id := r.URL.Query().Get("screen")
+	if id != "" && !screenID.MatchString(id) {
 		http.Error(w, "screen: want 1 to 64 letters, digits, dots and dashes", http.StatusBadRequest)
 		return
 	}
+	screen := s.screen(id)
 	p := s.newPage(r)
-	p.Screen = screen
+	p.Lang = s.screenLanguage(r.URL.Query(), screen)
+	p.Langs, p.Screen = screenLanguages(screen, p.Lang), id
+	p.Data = lobbyData{Shape: screenShape(screen), Unknown: s.screenUnknown(id)}
 	s.render(w, http.StatusOK, "lobby.html", p)
 }

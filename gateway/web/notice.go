@@ -25,28 +25,27 @@ type noticeText struct {
 	Status string `json:"status,omitempty"`
 }
 
-func (s *Server) lobbyNotices(view *alert.View, screen string, lang alert.Language) []lobbyNotice {
+func (s *Server) lobbyNotices(view *alert.View, screen alert.Screen, lang alert.Language) []lobbyNotice {
 	var shown []lobbyNotice
 	for _, n := range view.Notices {
-		everywhere := len(n.Screens) == 0 || slices.Contains(n.Screens, "*")
-		if !everywhere && (screen == "" || !slices.Contains(n.Screens, screen)) {
+		if !showsNotice(screen, n) {
 			continue
 		}
 		if len(shown) == maxNotices {
 			break
 		}
-		shown = append(shown, lobbyNotice{Key: n.ID, Status: n.Status, Texts: s.noticeTexts(n, lang)})
+		shown = append(shown, lobbyNotice{Key: n.ID, Status: n.Status, Texts: s.noticeTexts(n, screenLanguages(screen, lang))})
 	}
 	return shown
 }
 
-// noticeTexts returns the words in the languages that were given, first the
-// screen's own. Where that is missing, another stands in for it.
-func (s *Server) noticeTexts(n alert.Notice, lang alert.Language) []noticeText {
+// noticeTexts returns the words in those of the languages that were given, the
+// screen's own first; where none of them was, in any that was.
+func (s *Server) noticeTexts(n alert.Notice, langs []alert.Language) []noticeText {
 	var texts []noticeText
-	for _, l := range languagesFrom(lang) {
-		own := map[alert.Language]string{alert.Russian: n.Text.RU, alert.Kazakh: n.Text.KK, alert.English: n.Text.EN}[l]
-		if own == "" {
+	for _, l := range slices.Concat(langs, alert.Languages()) {
+		own := textOf(n.Text, l)
+		if own == "" || slices.ContainsFunc(texts, func(t noticeText) bool { return t.Lang == l }) || (len(texts) > 0 && !slices.Contains(langs, l)) {
 			continue
 		}
 		text := noticeText{Lang: l, Text: own}

@@ -139,6 +139,9 @@ func (s *Server) render(w http.ResponseWriter, status int, name string, p page) 
 func (s *Server) index(w http.ResponseWriter, r *http.Request) {
 	p := s.newPage(r)
 	var screens []string
+	for _, c := range s.opt.Site.Screens {
+		screens = append(screens, c.ID)
+	}
 	for _, plan := range s.opt.Site.Plans {
 		for _, id := range plan.Screens {
 			if id != "*" && screenID.MatchString(id) && !slices.Contains(screens, id) {

@@ -43,6 +43,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(seats.Listen(ln, s.peers)) }()
+	keeping, stopKeeping := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() { defer close(kept); s.keepEveryday(keeping) }()
+	defer func() { stopKeeping(); <-kept }()
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {

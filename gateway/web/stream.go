@@ -38,13 +38,13 @@ const (
 )
 
 // limits returns how many streams an audience may have at once, and how many
-// of them one host. The lobby needs no PIN: a host gets few of many there, yet
-// not one only, because several monitors may sit behind one address (NAT, or
-// two screens of one machine).
+// of them one host. The lobby needs no PIN: a host gets a quarter there, so that
+// none keeps the others out, yet enough for all monitors of a school that sit
+// behind one address (NAT, or a machine that plays them all).
 func (a audience) limits() (all, host int) {
 	switch a {
 	case toLobby:
-		return 128, 8
+		return 256, 64
 	case toConsole:
 		return 32, 16
 	case toWall:
@@ -133,7 +133,12 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 			return feed{}, http.StatusBadRequest, "bad-request"
 		}
 		f.screen = screen
+		lang = s.screenLanguage(q, s.screen(screen))
 		f.state = func(alert.Stamp) any { return s.lobbyNow(screen, lang) }
+		f.changed = func() changes {
+			_, everyday := s.everyday.snapshot()
+			return changes{s.opt.Source.Changed(), everyday}
+		}
 	case toConsole:
 		if _, ok := s.staffSession(r); !ok {
 			return feed{}, http.StatusUnauthorized, "no-session"

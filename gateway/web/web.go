@@ -18,11 +18,13 @@ import (
 	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/health"
 	"nabat/gateway/pin"
 	"nabat/gateway/web/screens"
+	"nabat/gateway/web/slides"
 	"nabat/gateway/web/staff"
 	"nabat/gateway/words"
 )
@@ -103,6 +105,18 @@ type Options struct {
 	// Stats returns the figures of this moment; it must not block.
 	Stats func() Stats
 	Wall  Wall
+	// Timetable tells the bells that lobby screens show; nil for none.
+	Timetable Timetable
+	// Slides is the absolute path of the directory of information slides for
+	// the lobby screens (package slides); empty for none.
+	Slides string
+	// SlideFor is how long one slide stands, at least 3 s; zero means 15 s.
+	SlideFor time.Duration
+	// ClockSure reports whether a clock that the kernel does not hold for
+	// synchronised is right all the same, as that of a machine with a battery
+	// clock. Without a sure clock, screens show neither time nor bells. It is
+	// called once a second; nil means no.
+	ClockSure func(now alert.Stamp) bool
 	// PA is shown on the console and on the wall; nil where nothing speaks.
 	PA PA
 	// Hosts are further names, without a port, that browsers reach the gateway
@@ -143,6 +157,9 @@ type Server struct {
 	screens  *screens.Watch
 	counters counters
 	daytime  daytime
+	everyday everyday
+	shelf    *slides.Shelf                  // nil without slides
+	codes    []*qrCode                      // of the site's helplines; never changed after New
 	words    map[alert.Language]words.Words // never changed after New
 	handler  http.Handler
 }
@@ -193,6 +210,11 @@ func New(opt Options) (*Server, error) {
 	if s.assets, err = newAssets(); err != nil {
 		return nil, err
 	}
+	s.makeCodes()
+	if opt.Slides != "" {
+		s.shelf = slides.New(opt.Slides, opt.Health)
+	}
+	s.lookAtTheDay()
 	s.handler = s.protect(s.routes())
 	return s, nil
 }
@@ -205,6 +227,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /{$}", s.index)
 	mux.HandleFunc("GET /static/{version}/{file...}", s.assets.serve)
 	mux.HandleFunc("GET /lobby", s.lobbyPage)
+	mux.HandleFunc("GET "+slidesPath+"{hash}/{file}", s.slide)
 	mux.HandleFunc("GET /console", s.consolePage)
 	mux.HandleFunc("POST /console/login", s.login)
 	mux.HandleFunc("POST /console/logout", s.logout)
