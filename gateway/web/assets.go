@@ -97,7 +97,7 @@ func sprite(served map[string][]byte, names []string) template.HTML {
 
 // icon returns the name of a kind's pictogram.
 func (a *assets) icon(k alert.Kind) string {
-	if _, ok := a.served["icons/"+string(k)+".svg"]; ok && k != "bell" {
+	if _, ok := a.served["icons/"+string(k)+".svg"]; ok && k != "bell" && !strings.HasPrefix(string(k), "speaker") {
 		return string(k)
 	}
 	return "other"

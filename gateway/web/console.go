@@ -18,6 +18,8 @@ type consoleState struct {
 	Points     []consolePoint     `json:"points"`
 	Conditions []consoleCondition `json:"conditions"`
 	Notices    []consoleNotice    `json:"notices"`
+	Zones      []zoneState        `json:"zones"`
+	Screens    []consoleScreen    `json:"screens"`
 }
 
 type consoleAlert struct {
@@ -89,6 +91,7 @@ type consoleCondition struct {
 func (s *Server) consoleNow(lang alert.Language, now alert.Stamp) consoleState {
 	view := s.opt.Source.View()
 	state := consoleState{Alerts: []consoleAlert{}, Conditions: []consoleCondition{}, Notices: s.consoleNotices(lang, now, view)}
+	state.Zones, state.Screens = s.zonesNow(lang), s.consoleScreens()
 	for _, a := range view.State.Open() {
 		state.Alerts = append(state.Alerts, s.consoleAlert(lang, now, view, a))
 	}

@@ -45,6 +45,8 @@ type consoleData struct {
 	// Kinds and Places are those that a drill may have, Levels its levels.
 	Kinds, Places []choice
 	Levels        []alert.Level
+	// Zones and Messages are those that an announcement may have.
+	Zones, Messages []choice
 }
 
 func (s *Server) consolePage(w http.ResponseWriter, r *http.Request) {
@@ -61,6 +63,7 @@ func (s *Server) consolePage(w http.ResponseWriter, r *http.Request) {
 	p.Data = consoleData{
 		Role: session.Role, Outcomes: alert.Outcomes(), ReadOnly: s.opt.Desk == nil,
 		Kinds: s.drillKinds(p.Lang), Places: s.drillPlaces(p.Lang), Levels: []alert.Level{alert.LevelEmergency, alert.LevelHelp},
+		Zones: s.zoneChoices(p.Lang), Messages: s.messageChoices(p.Lang),
 	}
 	s.render(w, http.StatusOK, "console.html", p)
 }

@@ -68,6 +68,9 @@ type consoleNotice struct {
 	Ends  int64 `json:"ends"`
 	// Screens are the lobby screens that show it, none for all.
 	Screens []string `json:"screens,omitempty"`
+	// Zones are the names of those that say it; All says that it is every zone.
+	Zones []string `json:"zones,omitempty"`
+	All   bool     `json:"all"`
 }
 
 func (s *Server) consoleNotices(lang alert.Language, now alert.Stamp, view *alert.View) []consoleNotice {
@@ -77,6 +80,7 @@ func (s *Server) consoleNotices(lang alert.Language, now alert.Stamp, view *aler
 		list = append(list, consoleNotice{
 			ID: n.ID, Text: n.Text.In(lang), Status: n.Status, Who: s.whoName(lang, alert.Mark{Who: n.Who, Origin: n.Origin}),
 			Began: began, Ends: began + n.For.Milliseconds(), Screens: n.Screens,
+			Zones: s.zoneNames(lang, n.Zones), All: slices.Contains(n.Zones, alert.Everywhere),
 		})
 	}
 	return list

@@ -120,6 +120,10 @@ func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="cleared"}`, c.cleared.Load())
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="drill-started"}`, c.drillsStarted.Load())
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="drill-ended"}`, c.drillsEnded.Load())
+	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="announced"}`, c.announced.Load())
+	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="announcement-ended"}`, c.silenced.Load())
+	metrics.WriteCounterUint64(w, `nabat_screen_proofs_total{result="taken"}`, c.proofs.Load())
+	metrics.WriteCounterUint64(w, `nabat_screen_proofs_total{result="refused"}`, c.proofsRefused.Load())
 	metrics.WriteCounterUint64(w, "nabat_decisions_not_saved_total", c.notSaved.Load())
 }
 

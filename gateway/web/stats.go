@@ -61,12 +61,14 @@ type figures struct {
 	SessionLeft int64 `json:"session_left"`
 	// Proven holds the moment at which each point was last proven, by id.
 	Proven map[string]int64 `json:"proven"`
+	// Screens holds how long ago each lobby screen proved itself, by id.
+	Screens map[string]int64 `json:"screens"`
 }
 
 func (s *Server) figuresNow(now alert.Stamp, sessionLeft time.Duration) figures {
 	f := figures{
 		Links: []linkJSON{}, Durable: true, ClockSynced: now.Synced,
-		SessionLeft: sessionLeft.Milliseconds(), Proven: make(map[string]int64),
+		SessionLeft: sessionLeft.Milliseconds(), Proven: make(map[string]int64), Screens: s.screensSeen(),
 	}
 	for id, p := range s.opt.Source.View().Points {
 		if p.LastProven != (alert.Stamp{}) {

@@ -11,6 +11,8 @@ import (
 // wallState is all simulated points, by place.
 type wallState struct {
 	Places []wallPlace `json:"places"`
+	// Zones say what the loudspeakers say, or would say.
+	Zones []zoneState `json:"zones"`
 }
 
 type wallPlace struct {
@@ -35,7 +37,7 @@ func (s *Server) wallNow(lang alert.Language) wallState {
 	for _, p := range s.opt.Wall.Points() {
 		points[p.ID] = p
 	}
-	state := wallState{Places: []wallPlace{}}
+	state := wallState{Places: []wallPlace{}, Zones: s.zonesNow(lang)}
 	at := func(id string) *wallPlace {
 		i := slices.IndexFunc(state.Places, func(p wallPlace) bool { return p.ID == id })
 		if i < 0 {

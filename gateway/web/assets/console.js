@@ -3,6 +3,7 @@ import { make, icon, update } from "./dom.js";
 import { Texts, clock } from "./text.js";
 import { Decision } from "./decision.js";
 import { Drill } from "./drill.js";
+import { Announcement, end } from "./announcement.js";
 import { Bell } from "./bell.js";
 
 const root = document.documentElement;
@@ -12,12 +13,15 @@ const bell = new Bell(byID("sound"), texts);
 const decision = new Decision(byID("decide"), texts);
 const drill = byID("drill") ? new Drill(byID("drill"), texts) : null;
 byID("drill-start")?.addEventListener("click", () => drill.start());
+const announcement = byID("say") ? new Announcement(byID("say"), texts) : null;
+byID("announce-start")?.addEventListener("click", () => announcement.start());
 
 // Ages come from the gateway's clock: "now" as it was when the message came,
 // and the browser's monotonic clock only for the time since.
 let gatewayNow = 0, heardAt = performance.now();
 let known = null; // ids of the alerts of the last state; null before the first
 let proven = {};
+let screensSeen = {}; // ms ago, as the last heartbeat said
 
 const since = (moment) => gatewayNow + (performance.now() - heardAt) - moment;
 const age = (moment) => texts.ago(since(moment));
@@ -102,11 +106,43 @@ function noticeCard(n) {
     ends.textContent = minutes < 1 ? texts.get("notice.ending") : texts.count("n.notice.minutes", minutes);
   };
   ends.tell();
+  const problem = make("p", { class: "problem", role: "alert", hidden: true });
   return make("article", { class: "notice" },
     n.status === "Actual" ? null : make("span", { class: "chip status-" + n.status.toLowerCase() }, texts.get("status." + n.status)),
     make("p", { class: "notice-text" }, n.text),
     make("p", { class: "dim" }, told("notice.by", n.began, { who: n.who }), " · ", ends),
-    n.screens ? make("p", { class: "dim" }, texts.fill("notice.screens", { screens: n.screens.join(", ") })) : null);
+    n.screens ? make("p", { class: "dim" }, texts.fill("notice.screens", { screens: n.screens.join(", ") })) : null,
+    n.zones || n.all ? make("p", { class: "dim" }, texts.get("pa.title") + ": " + (n.all ? texts.get("announce.everywhere") : n.zones.join(", "))) : null,
+    announcement ? make("div", { class: "buttons" }, problem, make("button", { type: "button", class: "outline", onclick: (event) => end(n.id, event.target, problem, texts) }, texts.get("announce.end"))) : null);
+}
+
+// zoneRow says what a zone's loudspeakers say, or would say.
+function zoneRow(z) {
+  const says = z.says, sounds = says && says.speakers > 0;
+  const more = [];
+  if (says?.times) more.push(texts.count("n.pa.times", says.times));
+  if (says?.broken) more.push(texts.count("n.pa.broken", says.broken));
+  return make("li", { class: "zone " + (says ? says.priority : "silent") + (says && !sounds ? " mute" : "") },
+    icon(says && !sounds ? "speaker-off" : "speaker", "zone-icon"),
+    make("div", {}, make("strong", {}, z.name),
+      says ? make("p", { class: "zone-text" }, says.status === "Actual" ? null : make("span", { class: "chip status-" + says.status.toLowerCase() }, texts.get("status." + says.status)), " ", says.text) : null,
+      says ? make("p", { class: "dim" }, texts.get(sounds ? "pa.says" : "pa.would") + ": " + texts.get("priority." + says.priority) + (more.length ? " · " + more.join(" · ") : "")) : null),
+    says ? null : make("span", { class: "point-state" }, texts.get("pa.silent")));
+}
+
+function screenRow(c) {
+  const look = { ok: "armed", dark: "fault", frozen: "fault", waiting: "unread" }[c.state];
+  const seen = make("span", { class: "told" });
+  seen.tell = () => {
+    const ago = screensSeen[c.id];
+    seen.textContent = ago === undefined ? texts.get("screen.never") : texts.fill("screen.seen", { ago: texts.ago(ago + performance.now() - heardAt) });
+  };
+  seen.tell();
+  const size = c.width ? ` · ${c.width} × ${c.height}` : "";
+  return make("li", { class: "point " + look, "data-screen-state": c.state },
+    make("span", { class: "point-dot", "aria-hidden": "true" }),
+    make("div", {}, make("strong", {}, c.id), make("p", { class: "dim" }, seen, size, c.watched ? "" : " · " + texts.get("screen.unwatched"))),
+    make("span", { class: "point-state" }, texts.get("screen." + c.state)));
 }
 
 function pointRow(p) {
@@ -158,6 +194,7 @@ function linkRow(l) {
 
 function figures(f) {
   proven = f.proven;
+  screensSeen = f.screens;
   const rows = f.links.length ? f.links.map(linkRow) : [make("li", { class: "none" }, texts.get("links.none"))];
   const state = (good, yes, no) => make("li", { class: "link " + (good ? "up" : "down") }, make("span", { class: "point-dot", "aria-hidden": "true" }), make("div", {}, texts.get(good ? yes : no)));
   byID("links").replaceChildren(make("ul", { class: "points" }, ...rows,
@@ -174,6 +211,9 @@ function render(state) {
   update(byID("conditions"), state.conditions, (c) => c.name, conditionCard);
   byID("conditions-panel").classList.toggle("attention", state.conditions.length > 0);
   if (state.conditions.length === 0) byID("conditions").replaceChildren(make("p", { class: "none" }, texts.get("conditions.none")));
+  if (byID("zones")) update(byID("zones"), state.zones, (z) => z.id, zoneRow);
+  update(byID("screens"), state.screens, (c) => c.id, screenRow);
+  byID("screens-panel").hidden = state.screens.length === 0;
   pointsPanel(state.points);
   byID("alerts-none").hidden = state.alerts.length > 0;
   byID("alerts-count").textContent = state.alerts.length ? texts.count("n.alerts.open", state.alerts.length) : "";

@@ -84,11 +84,25 @@ function placeCard(p, kept) {
   return card;
 }
 
+// zone shows what a zone's loudspeakers say, or would say if it had any.
+function zone(z) {
+  const says = z.says, sounds = says && says.speakers > 0;
+  return make("li", { class: "zone-card " + (says ? says.priority + (sounds ? " sounds" : " mute") : "silent"), "data-zone": z.id },
+    icon(says && !sounds ? "speaker-off" : "speaker", "zone-icon"),
+    make("div", {}, make("strong", {}, z.name),
+      says ? make("p", { class: "zone-text" }, says.status === "Actual" ? null : make("b", {}, texts.get("status." + says.status) + ". "), says.text) : null,
+      make("p", { class: "dim" }, texts.get(!says ? "pa.silent" : sounds ? "pa.says" : "pa.would"))));
+}
+
 const address = new URL("/api/v1/events", location.href);
 address.searchParams.set("audience", "wall");
 address.searchParams.set("lang", root.lang);
 connect(address, {
-  state(state) { update(byID("places"), state.places, (p) => p.id, placeCard); },
+  state(state) {
+    update(byID("places"), state.places, (p) => p.id, placeCard);
+    update(byID("zones"), state.zones, (z) => z.id, zone);
+    byID("pa").hidden = state.zones.length === 0;
+  },
   stale() { byID("stale").hidden = false; },
   live() { byID("stale").hidden = true; },
 });
