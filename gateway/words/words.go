@@ -20,6 +20,13 @@ type Words map[string]string
 // In returns the words of a language, Russian for one that does not exist.
 // The map is new on each call and belongs to the caller.
 func In(l alert.Language) Words {
+	w := written(l)
+	maps.Copy(w, spoken(l))
+	maps.Copy(w, hallway(l))
+	return w
+}
+
+func written(l alert.Language) Words {
 	switch l {
 	case alert.Kazakh:
 		return kazakh()

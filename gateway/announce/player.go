@@ -1,0 +1,385 @@
+package announce
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"nabat/gateway/alert"
+	"nabat/hw/audio"
+)
+
+// renderFor is how long a notice waits for its words to be rendered. An
+// emergency waits for nothing.
+const renderFor = 10 * time.Second
+
+// linger is how much silence follows the last sample before the output is let
+// go: as much as it may still have to sound.
+const linger = 240 * time.Millisecond
+
+// player has one loudspeaker say what its zones have to hear. Its own goroutine
+// owns every field.
+type player struct {
+	job     *Job
+	compose *composer
+	id      string
+	zones   []string
+	mute    bool // it stands in for a zone without loudspeakers
+	out     *output
+
+	agenda  []duty               // what may be said now, the highest first
+	engaged map[string]duty      // what it has begun and not left
+	done    map[string]bool      // what is not said again
+	waiting map[string]time.Time // since when a notice waits for its words
+	times   map[string]int
+	turn    map[string]int // when something was said last, by a count
+	turns   int
+
+	want  *duty // what it should say
+	reel  *reel // want as it is being said; nil before it begins
+	stale bool  // the output holds samples of something that must not sound any more
+}
+
+// duty is an announcement, and those of the loudspeaker's zones that have to
+// hear it.
+type duty struct {
+	Announcement
+	zones []string
+}
+
+// players makes one for each loudspeaker, and one for each zone without any.
+func (j *Job) players() []*player {
+	var list []*player
+	heard := make(map[string]bool)
+	c := newComposer(j.o.Site)
+	add := func(id string, zones []string, out *output, mute bool) {
+		list = append(list, &player{
+			job: j, compose: c, id: id, zones: zones, mute: mute, out: out,
+			engaged: make(map[string]duty), done: make(map[string]bool), waiting: make(map[string]time.Time),
+			times: make(map[string]int), turn: make(map[string]int),
+		})
+	}
+	all := zonesOf(j.o.Site)
+	for _, s := range j.o.Speakers {
+		var zones []string
+		for _, z := range all {
+			if alert.Covers(s.Zones, z) {
+				zones, heard[z] = append(zones, z), true
+			}
+		}
+		add(s.ID, zones, newOutput(s, j.o.Health, j.o.Log), false)
+	}
+	for _, z := range all {
+		if !heard[z] {
+			add("zone:"+z, []string{z}, newOutput(Speaker{ID: "zone:" + z, Driver: mute{}}, nil, j.o.Log), true)
+		}
+	}
+	return list
+}
+
+// ears are the channels that tell that something has changed.
+type ears struct{ view, bells, voices <-chan struct{} }
+
+func (p *player) listen() ears {
+	return ears{p.job.o.Source.Changed(), p.job.bells.changes(), p.job.o.Voices.Changed()}
+}
+
+// heard reports whether something has changed since listen.
+func (e ears) heard() bool {
+	select {
+	case <-e.view:
+	case <-e.bells:
+	case <-e.voices:
+	default:
+		return false
+	}
+	return true
+}
+
+func (p *player) run(ctx context.Context) {
+	defer p.stop()
+	for ctx.Err() == nil {
+		e := p.listen()
+		p.look()
+		switch {
+		case p.want != nil && p.out.ready(p.want.key):
+			p.speak(ctx, e)
+		case p.want == nil && p.out.open():
+			p.finish(ctx, e)
+		default:
+			p.out.idle(ctx, e, p.want != nil, p.nextRendered())
+		}
+	}
+}
+
+// stop leaves everything, and gives the output back.
+func (p *player) stop() {
+	p.out.shut()
+	for _, d := range p.engaged {
+		p.leave(d, "the gateway stops")
+	}
+	p.job.board.show(p.id, nil)
+}
+
+// look finds out what to say now, and leaves what is not to be said any more.
+func (p *player) look() {
+	p.list()
+	top := 0
+	if len(p.agenda) > 0 {
+		top = p.agenda[0].rank()
+	}
+	for _, d := range p.engaged {
+		switch {
+		case top > d.rank():
+			p.leave(d, "interrupted by "+p.agenda[0].ID)
+		case !p.isDue(d):
+			p.leave(d, "no longer due")
+		}
+	}
+	if p.want != nil && (top > p.want.rank() || !p.isDue(*p.want)) {
+		p.stale = p.stale || p.reel != nil && p.out.open()
+		p.want, p.reel = nil, nil
+	}
+	if p.want == nil {
+		p.want = p.choose(top)
+	}
+	p.show()
+}
+
+// isDue reports whether something that was begun is to go on. Routine is said
+// to its end, because only its beginning has a time.
+func (p *player) isDue(d duty) bool {
+	if d.Priority == alert.PriorityRoutine && p.want != nil && p.want.key == d.key && p.reel != nil {
+		return true
+	}
+	return slices.ContainsFunc(p.agenda, func(a duty) bool { return a.key == d.key })
+}
+
+// list makes the agenda of what is due in the zones.
+func (p *player) list() {
+	view, now := p.job.o.Source.View(), p.job.o.Clock.Now()
+	routine := p.job.bells.due(now)
+	var all []duty
+	for _, z := range p.zones {
+		for _, a := range p.compose.due(view, routine, z) {
+			if i := slices.IndexFunc(all, func(d duty) bool { return d.key == a.key }); i >= 0 {
+				all[i].zones = append(all[i].zones, z)
+				continue
+			}
+			all = append(all, duty{a, []string{z}})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b duty) int {
+		return cmp.Or(cmp.Compare(b.rank(), a.rank()), cmp.Compare(now.Since(b.Since), now.Since(a.Since)), cmp.Compare(a.key, b.key))
+	})
+	p.forget(all)
+	p.agenda = p.agenda[:0]
+	for _, d := range all {
+		if !p.done[d.key] && p.rendered(d) {
+			p.agenda = append(p.agenda, d)
+		}
+	}
+}
+
+// forget drops what was noted about things that are not due any more.
+func (p *player) forget(all []duty) {
+	gone := func(key string) bool {
+		_, begun := p.engaged[key]
+		return !begun && !slices.ContainsFunc(all, func(d duty) bool { return d.key == key })
+	}
+	for key := range p.done {
+		if gone(key) {
+			delete(p.done, key)
+		}
+	}
+	for key := range p.times {
+		if gone(key) {
+			delete(p.times, key)
+			delete(p.turn, key)
+		}
+	}
+	for key := range p.waiting {
+		if gone(key) {
+			delete(p.waiting, key)
+		}
+	}
+}
+
+// rendered reports whether a notice has its words, or has waited long enough.
+func (p *player) rendered(d duty) bool {
+	if p.mute || d.Priority >= alert.PriorityEmergency {
+		return true
+	}
+	if len(lacking(p.job.o.Voices, d.Announcement)) == 0 {
+		return true
+	}
+	since, ok := p.waiting[d.key]
+	if !ok {
+		since = time.Now()
+		p.waiting[d.key] = since
+	}
+	return time.Since(since) >= renderFor
+}
+
+// nextRendered returns how long it is until a notice has waited long enough.
+func (p *player) nextRendered() time.Duration {
+	next := time.Minute
+	for _, since := range p.waiting {
+		if left := renderFor - time.Since(since); left > 0 {
+			next = min(next, left)
+		}
+	}
+	return next
+}
+
+// choose takes, of those of the highest rank, the one that was said the
+// longest ago, so that several emergencies take turns.
+func (p *player) choose(top int) *duty {
+	var best *duty
+	for i := range p.agenda {
+		d := &p.agenda[i]
+		if d.rank() == top && (best == nil || p.turn[d.key] < p.turn[best.key]) {
+			best = d
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	chosen := *best
+	return &chosen
+}
+
+// speak says what is wanted until it is over, something has changed, or the
+// output fails.
+func (p *player) speak(ctx context.Context, e ears) {
+	if err := p.prepare(ctx); err != nil {
+		p.fail(ctx, err)
+		return
+	}
+	if p.reel == nil {
+		p.begin()
+	}
+	for !e.heard() {
+		p.enter()
+		frame, ok := p.reel.next()
+		if !ok {
+			p.said()
+			return
+		}
+		if err := p.out.write(ctx, frame); err != nil {
+			p.fail(ctx, err)
+			return
+		}
+	}
+}
+
+// prepare has the right output open, with nothing in it that must not sound.
+func (p *player) prepare(ctx context.Context) error {
+	if p.stale {
+		p.stale = false
+		p.out.flush(ctx)
+	}
+	return p.out.ensure(ctx, p.want.Priority >= alert.PriorityEmergency)
+}
+
+func (p *player) begin() {
+	p.reel = newReel(p.want.Announcement, p.job.o.Voices, p.mute)
+	if p.want.Priority == alert.PriorityRoutine {
+		p.done[p.want.key] = true // it is never begun twice
+	}
+}
+
+// enter notes in the play log that what is wanted is being said: once it is
+// known that the output works, so that one which fails again and again is not a
+// line each time.
+func (p *player) enter() {
+	if _, begun := p.engaged[p.want.key]; begun || p.out.down() {
+		return
+	}
+	p.engaged[p.want.key] = *p.want
+	if !p.mute {
+		p.job.board.enter(p.id, p.want.Announcement, p.want.zones)
+	}
+	p.show()
+}
+
+// said notes that what was wanted has been said in full.
+func (p *player) said() {
+	d := *p.want
+	p.turns++
+	p.turn[d.key] = p.turns
+	p.times[d.key]++
+	if !p.mute {
+		p.job.board.said(d.Announcement, d.zones, p.times[d.key])
+	}
+	if !d.Repeat {
+		p.done[d.key] = true
+		p.leave(d, "said in full")
+	}
+	p.want, p.reel = nil, nil
+}
+
+func (p *player) leave(d duty, why string) {
+	delete(p.engaged, d.key)
+	if !p.mute {
+		p.job.board.leave(p.id, d.Announcement, d.zones, why)
+	}
+}
+
+// fail notes that the output could not say what is wanted. Routine is dropped;
+// everything else begins anew when the output is back.
+func (p *player) fail(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	d := *p.want
+	_, begun := p.engaged[d.key]
+	if news := p.out.failing(d.key, err); (news || begun) && !p.mute {
+		p.job.board.fail(p.id, d.Announcement, d.zones, err.Error())
+	}
+	for _, other := range p.engaged { // it takes turns with d, and is not heard either
+		if other.key != d.key {
+			p.leave(other, "the loudspeaker failed")
+		}
+	}
+	clear(p.engaged)
+	p.want, p.reel = nil, nil
+	p.show()
+}
+
+// finish lets the output sound what it has, and then lets it go.
+func (p *player) finish(ctx context.Context, e ears) {
+	if p.stale {
+		p.stale = false
+		p.out.flush(ctx)
+		p.out.release(ctx)
+		return
+	}
+	silence := make([]int16, audio.FrameSamples)
+	for range linger / audio.Frame {
+		if e.heard() {
+			return
+		}
+		if err := p.out.write(ctx, silence); err != nil {
+			p.out.failing("", err)
+			return
+		}
+	}
+	p.out.drain(ctx, e)
+}
+
+// show tells the board what is said now, or would be if the output worked.
+func (p *player) show() {
+	d := p.want
+	if d == nil && len(p.agenda) > 0 {
+		d = &p.agenda[0]
+	}
+	if d == nil {
+		p.job.board.show(p.id, nil)
+		return
+	}
+	p.job.board.show(p.id, &voice{
+		said: d.Announcement, zones: d.zones, times: p.times[d.key], mute: p.mute, fails: p.out.down(),
+	})
+}
