@@ -7,16 +7,17 @@
 // kernel takes the GPIO line back from it: on the usual pin controllers the line
 // is an input again and the relay drops. A relay that needs a level to drop
 // wants a pull resistor to that level.
+//
+// A relay that does not follow silences nothing: the loudspeaker sounds all the
+// same, because an amplifier may be on by itself, and Check says what is wrong.
 package amplifier
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
-
-	"nabat/hw/audio"
 )
 
 // Relay is a switch. Set is called by one goroutine at a time, must not block
@@ -43,29 +44,135 @@ type Amplifier struct {
 	log        *slog.Logger
 
 	mu sync.Mutex
-	// users counts open streams and those that are being opened. mu guards it.
-	users int
+	// users counts open streams and those that are being opened; ready is when
+	// the amplifier has been keyed for lead; release is running while the tail
+	// lasts; err is why the relay did not follow last. mu guards them and the relay.
+	users   int
+	keyed   bool
+	closed  bool
+	ready   time.Time
+	release *time.Timer
+	err     error
 }
 
-// New releases the relay: a crash may have left it keyed.
+// New releases the relay: a crash may have left it keyed. Check says whether it
+// followed.
 func New(relay Relay, o Options) *Amplifier {
-	return &Amplifier{relay: relay, lead: o.Lead, tail: o.Tail, log: o.Log}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &Amplifier{relay: relay, lead: o.Lead, tail: o.Tail, log: o.Log}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.set(false)
+	return a
 }
 
-// Driver returns d with this amplifier keyed around each of its streams. Closing
-// it closes d, not the amplifier.
-func (a *Amplifier) Driver(d audio.Driver) audio.Driver { return &driver{amplifier: a, under: d} }
-
-// Close releases the relay at once.
-func (a *Amplifier) Close() error { return a.relay.Set(false) }
-
-type driver struct {
-	amplifier *Amplifier
-	under     audio.Driver
+// set moves the relay and keeps why it did not follow. The caller holds mu.
+func (a *Amplifier) set(keyed bool) {
+	a.keyed = keyed
+	err := a.relay.Set(keyed)
+	switch {
+	case err != nil && a.err == nil:
+		a.log.Error("the amplifier's relay does not follow", "keyed", keyed, "error", err)
+	case err == nil && a.err != nil:
+		a.log.Info("the amplifier's relay follows again")
+	}
+	a.err = err
 }
 
-func (d *driver) Open(context.Context) (audio.Stream, error) {
-	return nil, errors.New("amplifier: not built yet")
+// key keys the relay for one more user and waits until it has been keyed for the
+// lead. Whoever called it calls unkey once, whatever it returned.
+func (a *Amplifier) key(ctx context.Context) error {
+	a.mu.Lock()
+	a.users++
+	if a.release != nil {
+		a.release.Stop()
+		a.release = nil
+	}
+	if a.closed {
+		a.mu.Unlock()
+		return nil // the loudspeaker sounds, if it can
+	}
+	if !a.keyed || a.err != nil {
+		if !a.keyed {
+			a.ready = time.Now().Add(a.lead)
+		}
+		a.set(true)
+	}
+	wait := time.Until(a.ready)
+	if a.err != nil {
+		wait = 0
+	}
+	a.mu.Unlock()
+	if wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the amplifier: %w", ctx.Err())
+	}
 }
-func (d *driver) Check(ctx context.Context) error { return d.under.Check(ctx) }
-func (d *driver) Close() error                    { return d.under.Close() }
+
+// unkey takes one user away. After the last one the relay is released when the
+// tail has passed, or at once.
+func (a *Amplifier) unkey(atOnce bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.users--; a.users > 0 || a.closed {
+		return
+	}
+	if atOnce || a.tail <= 0 {
+		a.set(false)
+		return
+	}
+	var timer *time.Timer
+	timer = time.AfterFunc(a.tail, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		// A stopped timer may be here already, behind the one who stopped it.
+		if a.release == timer {
+			a.release = nil
+			a.set(false)
+		}
+	})
+	a.release = timer
+}
+
+// check tells the relay once more what it should be, and why it does not follow.
+func (a *Amplifier) check() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	a.set(a.keyed)
+	if a.err != nil {
+		return fmt.Errorf("the amplifier's relay does not follow: check its line and its wiring: %w", a.err)
+	}
+	return nil
+}
+
+// Close releases the relay at once and leaves it alone from then on: streams
+// that are still open go on without it. Closing twice is allowed.
+func (a *Amplifier) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil
+	}
+	if a.release != nil {
+		a.release.Stop()
+		a.release = nil
+	}
+	a.set(false)
+	a.closed = true
+	if a.err != nil {
+		return fmt.Errorf("release the amplifier: %w", a.err)
+	}
+	return nil
+}

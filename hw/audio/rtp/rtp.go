@@ -9,7 +9,10 @@ package rtp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/netip"
+	"sync"
 
 	"nabat/hw/audio"
 )
@@ -17,8 +20,8 @@ import (
 // Options say where a Driver speaks. The zero values of TTL and DSCP are the
 // usual ones.
 type Options struct {
-	// Group is host:port, host or :port; what is missing is the preset's. The
-	// host is an IPv4 address, usually of a multicast group.
+	// Group is host:port; with the preset Algo also "", host or :port. The host is
+	// an IPv4 address, of a multicast group or, without a preset, of one device.
 	Group string
 	// Emergency is the group that emergencies go to, in the same form; empty
 	// means Group. See Driver.Emergency.
@@ -39,28 +42,92 @@ type Options struct {
 	Log *slog.Logger
 }
 
-// Driver is one group.
+// Driver is one group. It keeps nothing between streams.
 type Driver struct {
-	o Options
+	o         Options
+	c         convention
+	group     netip.AddrPort
+	emergency *Driver
+
+	mu sync.Mutex
+	// open says that there is a stream. mu guards it.
+	open bool
 }
 
 // New checks the options and opens nothing.
 func New(o Options) (*Driver, error) {
-	return &Driver{o: o}, nil
+	c, err := o.Preset.convention()
+	if err != nil {
+		return nil, err
+	}
+	if o.TTL == 0 {
+		o.TTL = 1
+	}
+	if o.DSCP == 0 {
+		o.DSCP = 46
+	}
+	if o.TTL < 1 || o.TTL > 255 || o.DSCP > 63 {
+		return nil, fmt.Errorf("group %q: the TTL must be 1 to 255 and the DSCP at most 63", o.Group)
+	}
+	d := &Driver{o: o, c: c}
+	if d.group, err = c.resolve(o.Preset, o.Group); err != nil {
+		return nil, err
+	}
+	d.emergency = d
+	if o.Emergency != "" {
+		group, err := c.resolve(o.Preset, o.Emergency)
+		if err != nil {
+			return nil, fmt.Errorf("for emergencies: %w", err)
+		}
+		if group != d.group {
+			d.emergency = &Driver{o: o, c: c, group: group}
+			d.emergency.emergency = d.emergency
+		}
+	}
+	return d, nil
 }
 
 // Emergency returns the driver for emergencies: that of Options.Emergency, or d
 // itself where there is none. Loudspeakers let that group interrupt the other,
-// so that both may sound at once; each driver has one stream of its own.
-func (d *Driver) Emergency() *Driver { return d }
+// and each of the two drivers has a stream of its own.
+func (d *Driver) Emergency() *Driver { return d.emergency }
 
-// Open implements audio.Driver.
-func (d *Driver) Open(context.Context) (audio.Stream, error) {
-	return nil, errors.New("rtp: not built yet")
+// String returns the address of the group.
+func (d *Driver) String() string { return d.group.String() }
+
+// Open implements audio.Driver. Nothing is sent before the first samples.
+func (d *Driver) Open(ctx context.Context) (audio.Stream, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open {
+		return nil, fmt.Errorf("RTP to %s: a stream is open already", d.group)
+	}
+	s, err := d.newStream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("RTP to %s: %w", d.group, err)
+	}
+	d.open = true
+	return s, nil
 }
 
-// Check implements audio.Driver.
-func (d *Driver) Check(context.Context) error { return errors.New("rtp: not built yet") }
+// Check proves that the interface is there and up, and that packets find a way
+// to the group. It sends none.
+func (d *Driver) Check(ctx context.Context) error {
+	c, err := d.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("RTP to %s: %w", d.group, err)
+	}
+	return c.Close()
+}
 
-// Close implements audio.Driver; nothing is kept between streams.
+// Close implements audio.Driver; there is nothing to give back.
 func (d *Driver) Close() error { return nil }
+
+// closed lets the next stream be opened.
+func (d *Driver) closed() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open = false
+}
+
+var errDown = errors.New("the network interface is down")

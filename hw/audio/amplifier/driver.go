@@ -1,0 +1,62 @@
+package amplifier
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"nabat/hw/audio"
+)
+
+// Driver returns d with this amplifier keyed around each of its streams. Closing
+// it closes d, not the amplifier.
+func (a *Amplifier) Driver(d audio.Driver) audio.Driver { return &driver{amplifier: a, under: d} }
+
+type driver struct {
+	amplifier *Amplifier
+	under     audio.Driver
+}
+
+// Open keys the relay and opens the loudspeaker meanwhile, so that the longer of
+// the two is waited for, not both.
+func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
+	keyed := make(chan error, 1)
+	leading, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() { keyed <- d.amplifier.key(leading) }()
+	under, err := d.under.Open(ctx)
+	if err != nil {
+		stop()
+	}
+	lead := <-keyed
+	switch {
+	case err != nil:
+		d.amplifier.unkey(true)
+		return nil, err
+	case lead != nil:
+		d.amplifier.unkey(true)
+		return nil, errors.Join(lead, under.Close())
+	}
+	return &stream{Stream: under, amplifier: d.amplifier}, nil
+}
+
+// Check implements audio.Driver: the loudspeaker works, and the relay follows.
+func (d *driver) Check(ctx context.Context) error {
+	return errors.Join(d.under.Check(ctx), d.amplifier.check())
+}
+
+// Close implements audio.Driver.
+func (d *driver) Close() error { return d.under.Close() }
+
+type stream struct {
+	audio.Stream
+	amplifier *Amplifier
+	once      sync.Once
+}
+
+// Close implements audio.Stream.
+func (s *stream) Close() error {
+	err := s.Stream.Close()
+	s.once.Do(func() { s.amplifier.unkey(false) })
+	return err
+}
