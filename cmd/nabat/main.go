@@ -30,13 +30,14 @@ func main() {
 
 // verbs is the command line. Every verb is a short file of its own.
 type verbs struct {
-	Run     runVerb     `cmd:"" help:"Run the gateway: what the systemd unit starts."`
-	Demo    demoVerb    `cmd:"" help:"Show the whole main job on this machine, with simulated buttons and a broker inside."`
-	Config  configVerb  `cmd:"" help:"Print a minimal configuration, check one, or make a staff PIN."`
-	Press   pressVerb   `cmd:"" help:"Press a simulated button of the running gateway (refused on a real board)."`
-	Status  statusVerb  `cmd:"" help:"What a person on site should know: points, open alerts, links, queue, conditions."`
-	Journal journalVerb `cmd:"" help:"Read the journal, also of a stopped gateway."`
-	Version versionVerb `cmd:"" help:"Print the version."`
+	Run      runVerb      `cmd:"" help:"Run the gateway: what the systemd unit starts."`
+	Demo     demoVerb     `cmd:"" help:"Show the whole main job on this machine, with simulated buttons and a broker inside."`
+	Config   configVerb   `cmd:"" help:"Print a minimal configuration, check one, or make a staff PIN."`
+	Press    pressVerb    `cmd:"" help:"Press a simulated button of the running gateway (refused on a real board)."`
+	Announce announceVerb `cmd:"" help:"Say something to the building, by loudspeakers and screens, or end it."`
+	Status   statusVerb   `cmd:"" help:"What a person on site should know: points, open alerts, links, queue, conditions."`
+	Journal  journalVerb  `cmd:"" help:"Read the journal, also of a stopped gateway."`
+	Version  versionVerb  `cmd:"" help:"Print the version."`
 }
 
 // Main runs one command line and returns its exit status. It is main without

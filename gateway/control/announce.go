@@ -102,7 +102,7 @@ func (a AnnounceRequest) check() error {
 }
 
 // word matches what was meant as an id rather than as a text.
-var word = regexp.MustCompile(`^[a-z0-9]+([-_.][a-z0-9]+)+$`)
+var word = regexp.MustCompile(`^[a-z0-9]+([-_.][a-z0-9]+)*$`)
 
 // notice makes an announcement of a request, by the site's messages and zones.
 func (s *Server) notice(a AnnounceRequest) (alert.Notice, error) {

@@ -18,6 +18,8 @@ func Print(w io.Writer, s Status, l alert.Language) error {
 	p.points(s.Points)
 	p.alerts(s.Alerts)
 	p.notices(s.Notices)
+	p.sounding(s.Sounding)
+	p.screens(s.Screens)
 	p.links(s.Links)
 	p.queue(s.Queue)
 	p.conditions(s)
@@ -157,7 +159,51 @@ func (p *printer) notices(notices []Notice) {
 	}
 	p.title("notices", p.count(len(notices)))
 	for _, n := range notices {
-		p.line("  "+n.Text.In(p.t.language)+p.unreal(n.Status), n.Who, fmt.Sprintf(p.t.get("left"), p.age(n.LeftSeconds)))
+		p.line("  "+n.Text.In(p.t.language)+p.unreal(n.Status), n.Who, fmt.Sprintf(p.t.get("left"), p.age(n.LeftSeconds)), n.ID)
+	}
+}
+
+// sounding says what each zone says now, or would say.
+func (p *printer) sounding(zones []alert.Sounding) {
+	if len(zones) == 0 {
+		return
+	}
+	p.title("sounding", p.count(len(zones)))
+	for _, z := range zones {
+		heard := fmt.Sprintf(p.t.get("speakers"), z.Speakers)
+		if z.Speakers == 0 {
+			heard = p.t.get("unheard")
+		}
+		if z.Silent > 0 {
+			heard += ", " + fmt.Sprintf(p.t.get("broken"), z.Silent)
+		}
+		p.line("  "+z.Zone, p.t.or("priority."+z.Priority.String(), z.Priority.String())+p.unreal(z.Status), z.Text.In(p.t.language), heard)
+	}
+}
+
+func (p *printer) screens(screens []Screen) {
+	if len(screens) == 0 {
+		return
+	}
+	good := 0
+	for _, c := range screens {
+		if c.State == ScreenOK {
+			good++
+		}
+	}
+	p.title("screens", fmt.Sprintf(p.t.get("proven"), good, len(screens)))
+	for _, c := range screens {
+		if c.State == ScreenOK {
+			continue
+		}
+		state, seen := p.t.get("screen."+c.State), p.t.get("never")
+		if state == "" {
+			state = c.State
+		}
+		if c.SeenSeconds >= 0 {
+			seen = fmt.Sprintf(p.t.get("seen"), p.age(c.SeenSeconds))
+		}
+		p.line("  "+c.ID, state, seen)
 	}
 }
 

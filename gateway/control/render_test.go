@@ -34,7 +34,15 @@ func busyDay() Status {
 		},
 		Notices: []Notice{
 			{Text: alert.Text{RU: "Сбор в зале", KK: "Залға жиналу", EN: "Meet in the gym"}, Status: alert.Exercise, Who: "op-7", LeftSeconds: 125},
-			{Text: alert.Text{RU: "Лифт не работает"}, Status: alert.Actual, LeftSeconds: 4},
+			{ID: "say-0c4f1a22b7", Text: alert.Text{RU: "Лифт не работает"}, Status: alert.Actual, LeftSeconds: 4},
+		},
+		Sounding: []alert.Sounding{
+			{Zone: "hall", Announcement: "1", Priority: alert.PriorityEvacuate, Status: alert.Actual, Text: alert.Text{RU: "Покиньте здание", KK: "Ғимараттан шығыңыздар", EN: "Leave the building"}, Times: 2, Speakers: 3, Silent: 1},
+			{Zone: "yard\x1b[2J", Announcement: "2", Priority: alert.PriorityNotice, Status: alert.Test, Text: alert.Text{EN: "Test"}},
+		},
+		Screens: []Screen{
+			{ID: "lobby", State: ScreenOK, Watched: true}, {ID: "canteen", State: "dark", Watched: true, SeenSeconds: 75},
+			{ID: "gym", State: "frozen", Watched: true, SeenSeconds: 3}, {ID: "new", State: "waiting", SeenSeconds: -1}, {ID: "odd", State: "upside\r down"},
 		},
 		Links: []Link{{Name: "mqtt", Up: false, ForSeconds: 240, Detail: "dial tcp 10.0.0.7:8883: connection refused"}},
 		Queue: []Queue{

@@ -88,6 +88,9 @@ type Notice struct {
 	LeftSeconds int64 `json:"left_seconds"`
 }
 
+// ScreenOK is the state of a screen that proves itself.
+const ScreenOK = "ok"
+
 // Screen is one lobby screen and whether it proves that it shows what it should.
 type Screen struct {
 	ID string `json:"id"`

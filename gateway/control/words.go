@@ -65,6 +65,19 @@ func ownTexts() map[string]alert.Text {
 		"notices":  {RU: "Объявления", KK: "Хабарландырулар", EN: "Announcements"},
 		"left":     {RU: "ещё %s", KK: "тағы %s", EN: "%s left"},
 
+		"sounding": {RU: "Динамики", KK: "Динамиктер", EN: "Loudspeakers"},
+		"speakers": {RU: "динамиков: %d", KK: "динамик: %d", EN: "loudspeakers: %d"},
+		"unheard":  {RU: "НЕ ЗВУЧИТ", KK: "ЕСТІЛМЕЙДІ", EN: "NOT HEARD"},
+		"broken":   {RU: "НЕ РАБОТАЮТ: %d", KK: "ЖҰМЫС ІСТЕМЕЙДІ: %d", EN: "NOT WORKING: %d"},
+
+		"screens":        {RU: "Экраны", KK: "Экрандар", EN: "Screens"},
+		"proven":         {RU: "исправны %d из %d", KK: "%[2]d ішінен %[1]d жарамды", EN: "%d of %d proven"},
+		"screen.waiting": {RU: "ещё не виден", KK: "әлі көрінбеді", EN: "not seen yet"},
+		"screen.dark":    {RU: "НЕ ОТВЕЧАЕТ", KK: "ЖАУАП БЕРМЕЙДІ", EN: "DARK"},
+		"screen.frozen":  {RU: "ЗАСТЫЛ", KK: "ҚАТЫП ҚАЛДЫ", EN: "FROZEN"},
+		"never":          {RU: "ни разу не подтверждён", KK: "бірде-бір рет расталмады", EN: "never proven"},
+		"seen":           {RU: "подтверждён %s назад", KK: "%s бұрын расталды", EN: "proven %s ago"},
+
 		"raised":   {RU: "поднята", KK: "көтерілді", EN: "raised"},
 		"saved":    {RU: "записана", KK: "жазылды", EN: "saved"},
 		"sent":     {RU: "отправлена", KK: "жіберілді", EN: "sent"},
