@@ -25,7 +25,8 @@ const (
 // Speaker is one output for sound.
 type Speaker struct {
 	ID string
-	// Zones are the zones that hear it, at least one.
+	// Zones are the ids of the zones that hear it, each written out; none where
+	// the installer wants it silent for a while.
 	Zones []string
 	Type  SpeakerType
 	// Device is the ALSA device ("default", "plughw:1,0") or the name of the
@@ -43,7 +44,8 @@ type Speaker struct {
 
 // RTP is about a multicast group.
 type RTP struct {
-	// Group is host:port.
+	// Group is host:port, with an IPv4 address; the preset "algo" takes an empty
+	// one, which means its first zone.
 	Group string
 	// Preset names the convention of a maker: "algo", "cyberdata", "snom",
 	// "yealink", or empty.
@@ -53,15 +55,17 @@ type RTP struct {
 	Emergency string
 	// Interface is the name of the network interface; empty lets the kernel choose.
 	Interface string
-	TTL       int
-	DSCP      int
+	// TTL is how many routers a packet may pass, and one more, 1 to 255.
+	TTL int
+	// DSCP marks packets for switches, 1 to 63; -1 leaves them unmarked.
+	DSCP int
 }
 
 // SIP is about a device that is called.
 type SIP struct {
 	// URI is whom to call, as "sip:500@10.0.0.9".
 	URI string
-	// From is how the gateway names itself, as "sip:nabat@10.0.0.2".
+	// From is how the gateway names itself, as "sip:nabat@10.0.0.2", or empty.
 	From string
 	// Username and PasswordFile answer a challenge; both are set or neither.
 	Username     string
@@ -127,9 +131,10 @@ type Display struct {
 	Languages []alert.Language
 	// Bus is the I2C bus, SPI port or framebuffer device, as "/dev/i2c-1".
 	Bus string
-	// Address is the I2C address.
+	// Address is the I2C address; 0 for a display on another bus.
 	Address int
-	// Width and Height are pixels, or cells of a character display.
+	// Width and Height are pixels, or cells of a character display. Both are 0
+	// for a framebuffer, which knows its own.
 	Width, Height int
 	// Direction, when set, is an arrow and a text that evacuations show here:
 	// "left", "right", "up", "down".

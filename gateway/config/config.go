@@ -162,7 +162,12 @@ func (r *reader) config(root *node) *Config {
 	}
 	c.Board = Board(top.choice("board", string(BoardGPIO), string(BoardGPIO), string(BoardSim)))
 	chip, _, _ := top.str("chip")
-	c.Screens = top.screens()
+	zones, zoneLines := r.zones(top)
+	s.Zones = zones
+	s.Screens = r.screens(top, s)
+	for _, screen := range s.Screens {
+		c.Screens = append(c.Screens, screen.ID)
+	}
 
 	s.Places = r.places(top)
 	s.Kinds = r.kinds(top)
@@ -170,6 +175,13 @@ func (r *reader) config(root *node) *Config {
 	w.buttons(top)
 	w.lamps(top)
 	c.Inputs, c.Outputs = w.inputs, w.outputs
+	c.Amplifiers = w.amplifiers(top)
+	c.Speakers = r.speakers(top, s, c.Amplifiers)
+	c.Displays = w.displays(top)
+	s.Messages = r.messages(top)
+	s.Helplines = r.helplines(top)
+	c.Announcements = r.announcements(top, c)
+	c.Lobby = r.lobby(top)
 
 	c.Web = r.web(top)
 	c.Journal = r.journal(top)
@@ -182,8 +194,9 @@ func (r *reader) config(root *node) *Config {
 	s.Usual = map[alert.Level][]alert.Step{
 		alert.LevelHelp: h.usual(alert.LevelHelp), alert.LevelEmergency: h.usual(alert.LevelEmergency),
 	}
-	s.Plans = r.plans(top, s, c.Screens, h)
+	s.Plans = r.plans(top, s, h)
 	top.end()
+	r.emptyZones(c, zoneLines)
 	c.Warnings = r.sortedWarnings()
 	return c
 }

@@ -60,22 +60,3 @@ func tidyID(text string) string {
 	parts := strings.FieldsFunc(strings.ToLower(text), func(c rune) bool { return !idLetter(c) || c == '-' })
 	return strings.Join(parts, "-")
 }
-
-// screens reads the ids of the lobby screens.
-func (s *section) screens() []string {
-	list, _ := s.texts("screens")
-	seen := map[string]bool{}
-	var ids []string
-	for _, n := range list {
-		id := s.checkID("screens", n.data, n.line)
-		switch {
-		case id == "":
-		case seen[id]:
-			s.report(n.line, "name each screen once", "screen %s is listed twice", quote(id))
-		default:
-			seen[id] = true
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}

@@ -72,13 +72,13 @@ func TestMistakes(t *testing.T) {
 		{"point twice", `id = "lamp"`, `id = "button"`, []string{`f:26: lamp "button": the id is used already in line 20; give each button and lamp an id of its own`}},
 		{"button in an unknown place", "place = \"room\"\nkind", "place = \"rom\"\nkind", []string{`f:21: button "button": place = "rom" is not a place; did you mean "room"?`}},
 		{"line used by a lamp", "line = 3", "line = 1", []string{
-			`f:28: lamp "lamp": line 1 of chip "soc" is used already by button "button" in line 23 of this file; give each button, tamper switch and lamp a line of its own`,
+			`f:28: lamp "lamp": line 1 of chip "soc" is used already by button "button" in line 23 of this file; give each button, tamper switch, lamp and amplifier a line of its own`,
 		}},
 		{"line used by a tamper switch", "line = 3", "line = 2\nchip = \"soc\"", []string{
-			`f:28: lamp "lamp": line 2 of chip "soc" is used already by button "button"'s tamper switch in line 24 of this file; give each button, tamper switch and lamp a line of its own`,
+			`f:28: lamp "lamp": line 2 of chip "soc" is used already by button "button"'s tamper switch in line 24 of this file; give each button, tamper switch, lamp and amplifier a line of its own`,
 		}},
 		{"line used by its own tamper switch", "{ line = 2 }", "{ line = 1 }", []string{
-			`f:24: button "button": tamper: line 1 of chip "soc" is used already by button "button" in line 23 of this file; give each button, tamper switch and lamp a line of its own`,
+			`f:24: button "button": tamper: line 1 of chip "soc" is used already by button "button" in line 23 of this file; give each button, tamper switch, lamp and amplifier a line of its own`,
 		}},
 		{"line missing", "line = 3", "", []string{`f:25: lamp "lamp": line is missing; write line = 17, the offset of the line in its chip ("gpioinfo" lists them)`}},
 		{"negative line", "line = 3", "line = -1", []string{`f:28: lamp "lamp": line = -1 is out of bounds; want 0 to 65535`}},

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"slices"
 	"time"
 
 	"nabat/gateway/alert"
@@ -11,12 +10,9 @@ import (
 // not waiting, it is lost.
 const longestWait = 24 * time.Hour
 
-// allScreens is the word for every lobby screen.
-const allScreens = "*"
-
 // plans reads every [[plan]]. What a plan leaves out is as it would be without
 // the plan.
-func (r *reader) plans(top *section, site *alert.Site, screens []string, h reach) []alert.Plan {
+func (r *reader) plans(top *section, site *alert.Site, h reach) []alert.Plan {
 	type key struct {
 		kind  alert.Kind
 		level alert.Level
@@ -38,7 +34,8 @@ func (r *reader) plans(top *section, site *alert.Site, screens []string, h reach
 			}
 		}
 		p := (&alert.Site{Usual: site.Usual}).Plan(kind, level)
-		planScreens(s, &p, screens)
+		planScreens(s, &p, site)
+		planWords(s, &p, site)
 		p.ShowPlace = s.yes("show_place", p.ShowPlace)
 		p.Lamps = s.yes("lamps", p.Lamps)
 		if s.has("escalation") {
@@ -52,30 +49,49 @@ func (r *reader) plans(top *section, site *alert.Site, screens []string, h reach
 	return plans
 }
 
-func planScreens(s *section, p *alert.Plan, screens []string) {
-	list, ok := s.texts("screens")
-	if !ok {
+// planScreens reads where the plan is shown.
+func planScreens(s *section, p *alert.Plan, site *alert.Site) {
+	screens := s.pick("screens", screenChoices(site))
+	if !s.has("screens") {
 		return
 	}
-	p.Screens = nil
-	if p.Level == alert.LevelHelp && len(list) > 0 {
+	p.Screens = screens
+	if p.Level == alert.LevelHelp && len(s.n.fields["screens"].items) > 0 {
+		p.Screens = nil
 		s.report(s.lineOf("screens"), "leave the line out; the duty adult sees the call on the console", "a quiet alert is never shown on a lobby screen")
+	}
+}
+
+// planWords reads where the plan is said, and what everyone is asked to do.
+func planWords(s *section, p *alert.Plan, site *alert.Site) {
+	if zones := s.pick("zones", zoneChoices(site, true)); s.has("zones") {
+		p.Zones = zones
+	}
+	if word, line, ok := s.str("response"); ok {
+		p.Response = alert.Response(word)
+		if !p.Response.Valid() {
+			var known []string
+			for _, r := range alert.Responses() {
+				known = append(known, string(r))
+			}
+			s.report(line, instead(word, known), "response = %s is unknown", quote(word))
+		}
+	}
+	p.Instruction = s.optionalText("instruction")
+	s.words("instruction", p.Instruction)
+	m, ok := s.message("message", site)
+	p.Message = m.ID
+	if ok && m.Silent {
+		s.report(s.lineOf("message"), "name a message with words", "message %s has nothing to say", quote(m.ID))
+	}
+	if p.Level != alert.LevelHelp {
 		return
 	}
-	for _, n := range list {
-		switch {
-		case n.data == allScreens && len(list) > 1:
-			s.report(n.line, `write screens = ["*"] alone, or name the screens`, `"*" stands beside other screens`)
-		case n.data != allScreens && !slices.Contains(screens, n.data):
-			remedy := instead(n.data, screens)
-			if len(screens) == 0 {
-				remedy = `name the screens once at the top of the file: screens = [` + quote(n.data) + `]`
-			}
-			s.report(n.line, remedy, "screen %s is unknown", quote(n.data))
-		case slices.Contains(p.Screens, n.data):
-			s.report(n.line, "name each screen once", "screen %s is listed twice", quote(n.data))
-		default:
-			p.Screens = append(p.Screens, n.data)
+	for _, key := range []string{"zones", "response", "instruction", "message"} {
+		if n, ok := s.n.fields[key]; ok && (key != "zones" || len(n.items) > 0) {
+			s.report(n.line, "leave the line out; the duty adult sees the call on the console", "a quiet alert is never said, and asks nothing of everyone")
+			p.Zones, p.Response, p.Instruction, p.Message = nil, "", alert.Text{}, ""
+			return
 		}
 	}
 }

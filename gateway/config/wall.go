@@ -186,7 +186,7 @@ func (w *wall) line(s *section, what string) Line {
 		return Line{}
 	}
 	if first, ok := w.lines[l]; ok {
-		s.report(s.lineOf("line"), "give each button, tamper switch and lamp a line of its own",
+		s.report(s.lineOf("line"), "give each button, tamper switch, lamp and amplifier a line of its own",
 			"line %d of chip %s is used already by %s in line %d of this file", l.Offset, quote(l.Chip), first.what, first.line)
 		return l
 	}

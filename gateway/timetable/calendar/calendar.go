@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"nabat/gateway/alert"
@@ -49,14 +49,13 @@ type Calendar struct {
 	// Run's own.
 	seen   stamp
 	read   time.Time // when seen was read
-	failed bool      // seen could not be read at all
+	failed string    // why it could not be read; empty when it could
 }
 
 // stamp is what changes when a file does.
 type stamp struct {
 	modified time.Time
 	size     int64
-	there    bool
 }
 
 // New returns the table of the configuration, which a file at path feeds once
@@ -116,16 +115,16 @@ func (c *Calendar) Run(ctx context.Context) error {
 func (c *Calendar) look() {
 	now := c.now()
 	s := look(c.path)
-	if age := now.Round(0).Sub(c.read.Round(0)).Abs(); s == c.seen && (age < afresh || c.failed) && s.there {
+	if age := now.Round(0).Sub(c.read.Round(0)).Abs(); s == c.seen && age < afresh && c.failed == "" {
 		return
 	}
 	c.seen, c.read = s, now
 	feed, err := c.parse(now)
-	c.failed = err != nil
 	if err != nil {
 		c.fail(err)
 		return
 	}
+	c.failed = ""
 	c.swap(c.base.With(feed))
 	switch len(feed.Problems) {
 	case 0:
@@ -156,11 +155,15 @@ func (c *Calendar) fail(err error) {
 		err = fmt.Errorf("%w; the gateway's user must be able to read it", err)
 	}
 	c.conditions.Set(Condition, err.Error()+"; the last good calendar stays in use")
-	c.log.Warn("calendar not read", "error", err)
+	if c.failed != err.Error() { // once, not at each look
+		c.log.Warn("calendar not read", "error", err)
+	}
+	c.failed = err.Error()
 }
 
 func (c *Calendar) parse(now time.Time) (timetable.Feed, error) {
-	f, err := os.Open(filepath.Clean(c.path))
+	// A pipe in the file's place must not hold the loop up.
+	f, err := os.OpenFile(c.path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return timetable.Feed{}, err
 	}
@@ -188,5 +191,5 @@ func look(path string) stamp {
 	if err != nil {
 		return stamp{}
 	}
-	return stamp{modified: info.ModTime(), size: info.Size(), there: true}
+	return stamp{modified: info.ModTime(), size: info.Size()}
 }
