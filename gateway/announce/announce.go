@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/announce/speech"
 	"nabat/gateway/health"
 	"nabat/gateway/timetable"
 	"nabat/hw/audio"
@@ -33,39 +34,23 @@ type Source interface {
 // Clock stamps moments.
 type Clock interface{ Now() alert.Stamp }
 
-// Timetable says what a day has in store. Its methods are pure.
-type Timetable interface {
-	// Between returns the entries that are due after one moment and not after
-	// another, the earliest first.
-	Between(after, until time.Time) []timetable.Entry
-	// Quiet reports whether routine is not said at t.
-	Quiet(t time.Time) bool
-}
-
 // Voices hands out sounds that lie in memory. All methods may be called from
 // any goroutine, return at once and never touch a disk. Samples are at
-// audio.Rate; who gets them does not change them.
+// audio.Rate; who gets them does not change them. A speech.Library is one.
 type Voices interface {
-	// Clip returns a segment's sound; ok is false where there is none, or none yet.
-	Clip(s Segment) (samples []int16, ok bool)
-	// Chime returns the sound of a chime, which is empty for ChimeNone only.
+	// Chime returns the sound of a chime, nothing for ChimeNone.
 	Chime(c alert.Chime) []int16
-	// Want asks for segments that nobody could foresee, such as what a person
-	// has written just now.
-	Want(list []Segment)
-	// Changed returns a channel that is closed when the next clip has come, or
-	// nil when none ever comes.
+	// Clip returns what says a text in a language; a recording without a text is
+	// found by its path. ok is false where there is none, or none yet.
+	Clip(l alert.Language, text string) (samples []int16, ok bool)
+	// Pending reports whether such a clip is on its way.
+	Pending(l alert.Language, text string) bool
+	// Request asks for segments that have no clip, such as what a person has
+	// written just now.
+	Request(list ...speech.Segment)
+	// Changed returns a channel that is closed when Clip or Pending may answer
+	// differently.
 	Changed() <-chan struct{}
-}
-
-// Segment is one piece of speech, which becomes one clip.
-type Segment struct {
-	Language alert.Language
-	Text     string
-	// File is the path of a WAV file in which a person says Text; empty means
-	// that it is synthesised. Where the file cannot be had, the same segment
-	// without File is asked for.
-	File string
 }
 
 // Speaker is one loudspeaker output.
@@ -91,8 +76,10 @@ type Options struct {
 	// what would be said is still told.
 	Voices   Voices
 	Speakers []Speaker
-	// Timetable returns the timetable as it is now.
-	Timetable func() Timetable
+	// Timetable returns the timetable as it is now; Location is the time zone
+	// that it is meant in, the machine's own where it is nil.
+	Timetable func() timetable.Table
+	Location  *time.Location
 	Log       *slog.Logger
 }
 
@@ -150,14 +137,14 @@ func (j *Job) Changed() <-chan struct{} { return j.board.changes() }
 // Run has the loudspeakers speak until ctx ends; then they fall silent at once,
 // and every stream and driver is closed. It is an optional job, and runs once
 // at a time. Conditions are "speaker-absent:ID", "speaker-hung:ID",
-// "speaker-failed:ID", "clip-missing:LANGUAGE" and "bells-clock".
+// "speaker-failed:ID", "unspoken:LANGUAGE" and "bells-clock".
 func (j *Job) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	for _, p := range j.players() {
 		wg.Go(func() { p.run(ctx) })
 	}
 	wg.Go(func() { j.bells.run(ctx) })
-	wg.Go(func() { j.missing(ctx) })
+	wg.Go(func() { j.unspoken(ctx) })
 	wg.Go(func() { j.clerk(ctx) })
 	wg.Wait()
 	j.write(j.board.closed(true))

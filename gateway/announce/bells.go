@@ -1,12 +1,14 @@
 package announce
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/health"
+	"nabat/gateway/timetable"
 )
 
 // MaxLate is how late a bell may begin. One that is later is dropped: a bell at
@@ -17,7 +19,8 @@ const MaxLate = 30 * time.Second
 // nothing about an emergency asks what time it is.
 type bells struct {
 	clock  Clock
-	table  func() Timetable
+	table  func() timetable.Table
+	zone   *time.Location
 	health *health.Registry
 
 	// owned by run
@@ -32,9 +35,9 @@ type bells struct {
 }
 
 func newBells(o Options) *bells {
-	b := &bells{clock: o.Clock, table: o.Timetable, health: o.Health, known: make(map[string]time.Time), changed: make(chan struct{})}
+	b := &bells{clock: o.Clock, table: o.Timetable, zone: cmp.Or(o.Location, time.Local), health: o.Health, known: make(map[string]time.Time), changed: make(chan struct{})}
 	if b.table == nil {
-		b.table = func() Timetable { return nil }
+		b.table = func() timetable.Table { return timetable.Table{} }
 	}
 	return b
 }
@@ -61,7 +64,7 @@ func (b *bells) look(now alert.Stamp) {
 	table := b.table()
 	if !b.believes(now) {
 		b.last = time.Time{}
-		if table != nil {
+		if len(table.Rules)+len(table.Dated) > 0 {
 			b.health.Set("bells-clock", "the clock is not believable, so no bells ring; emergencies are said all the same; check the time server or set the clock")
 		}
 		return
@@ -69,14 +72,14 @@ func (b *bells) look(now alert.Stamp) {
 	b.health.Clear("bells-clock")
 	from := b.last
 	b.last = now.Wall
-	if table == nil || from.IsZero() {
+	if from.IsZero() {
 		return
 	}
 	if oldest := now.Wall.Add(-MaxLate); from.Before(oldest) {
 		from = oldest
 	}
-	for _, e := range table.Between(from, now.Wall) {
-		if _, rang := b.known[e.ID]; rang || table.Quiet(e.At) {
+	for _, e := range table.Between(from.In(b.zone), now.Wall) {
+		if _, rang := b.known[e.ID]; rang || table.Silent(e.At) {
 			continue
 		}
 		b.known[e.ID] = e.At

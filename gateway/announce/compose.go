@@ -1,11 +1,13 @@
 package announce
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/announce/speech"
 	"nabat/gateway/timetable"
 	"nabat/gateway/words"
 )
@@ -32,10 +34,10 @@ type Announcement struct {
 // Part is what is said in one language.
 type Part struct {
 	Language alert.Language
-	Words    []Segment
+	Words    []speech.Segment
 	// Around is said before and after the words: that this is a drill. Where it
 	// is not empty and cannot be said, the words are not said either.
-	Around Segment
+	Around speech.Segment
 }
 
 // Routine is an entry of the timetable that is due.
@@ -70,7 +72,7 @@ func newComposer(site *alert.Site) *composer {
 }
 
 // build makes an announcement of the words in each language.
-func (c *composer) build(a Announcement, say func(alert.Language) []Segment) Announcement {
+func (c *composer) build(a Announcement, say func(alert.Language) []speech.Segment) Announcement {
 	around := ""
 	switch a.Status {
 	case alert.Exercise:
@@ -89,11 +91,13 @@ func (c *composer) build(a Announcement, say func(alert.Language) []Segment) Ann
 	a.Text = alert.Text{RU: text(alert.Russian), KK: text(alert.Kazakh), EN: text(alert.English)}
 	for _, l := range c.site.SpokenLanguages() {
 		p := Part{Language: l, Words: say(l)}
+		prior(p.Words, a.Priority)
 		if len(p.Words) == 0 {
 			continue
 		}
 		if around != "" {
-			p.Around = Segment{Language: l, Text: c.words[l].Get(around)}
+			p.Around = c.fixed(l, around)[0]
+			p.Around.Priority = a.Priority
 		}
 		a.Parts = append(a.Parts, p)
 	}
@@ -102,10 +106,7 @@ func (c *composer) build(a Announcement, say func(alert.Language) []Segment) Ann
 
 // emergency is what an alert has said while it is open.
 func (c *composer) emergency(a alert.Alert, plan alert.Plan) Announcement {
-	p := alert.PriorityEmergency
-	if plan.Response == alert.Evacuate {
-		p = alert.PriorityEvacuate
-	}
+	p := urgency(plan)
 	chime := chimeOf(p)
 	if m, ok := c.site.Message(plan.Message); ok && m.Chime != "" {
 		chime = m.Chime
@@ -113,11 +114,18 @@ func (c *composer) emergency(a alert.Alert, plan alert.Plan) Announcement {
 	return c.build(Announcement{
 		ID: a.ID, Priority: p, Status: a.Status(), Chime: chime, Repeat: true, Since: a.First.At,
 		key: fmt.Sprint("alert ", a.ID, " ", a.Status(), " ", p),
-	}, func(l alert.Language) []Segment { return c.alarm(l, a.Kind, a.Place, plan) })
+	}, func(l alert.Language) []speech.Segment { return c.alarm(l, a.Kind, a.Place, plan) })
+}
+
+func urgency(plan alert.Plan) alert.Priority {
+	if plan.Response == alert.Evacuate {
+		return alert.PriorityEvacuate
+	}
+	return alert.PriorityEmergency
 }
 
 // alarm is what is said of an emergency: what it is, what to do, where.
-func (c *composer) alarm(l alert.Language, k alert.Kind, at alert.Location, plan alert.Plan) []Segment {
+func (c *composer) alarm(l alert.Language, k alert.Kind, at alert.Location, plan alert.Plan) []speech.Segment {
 	list := c.urgent(l, k, plan)
 	if plan.ShowPlace {
 		list = append(list, c.place(l, at)...)
@@ -127,19 +135,19 @@ func (c *composer) alarm(l alert.Language, k alert.Kind, at alert.Location, plan
 
 // urgent is what it is and what to do. What a site has not put into a language
 // is said in the usual words of that language.
-func (c *composer) urgent(l alert.Language, k alert.Kind, plan alert.Plan) []Segment {
+func (c *composer) urgent(l alert.Language, k alert.Kind, plan alert.Plan) []speech.Segment {
 	if m, ok := c.site.Message(plan.Message); ok {
 		if said := message(l, m); len(said) > 0 {
 			return said
 		}
 	}
-	list := []Segment{{Language: l, Text: c.headline(l, k)}}
+	list := []speech.Segment{{Language: l, Text: c.headline(l, k), ID: "kind " + string(k)}}
 	do := own(plan.Instruction, l)
 	if do == "" {
 		do = c.words[l].Or("pa.do."+string(plan.Response), "")
 	}
 	if do != "" {
-		list = append(list, Segment{Language: l, Text: do})
+		list = append(list, speech.Segment{Language: l, Text: do, ID: "plan " + string(k)})
 	}
 	return list
 }
@@ -156,7 +164,7 @@ func (c *composer) headline(l alert.Language, k alert.Kind) string {
 
 // place says where, from the inside out. A place that the site does not know
 // any more has a name in the site's own language only.
-func (c *composer) place(l alert.Language, at alert.Location) []Segment {
+func (c *composer) place(l alert.Language, at alert.Location) []speech.Segment {
 	var path []string
 	if p, ok := c.site.Places[at.ID]; ok {
 		path = p.In(l).Path
@@ -168,7 +176,12 @@ func (c *composer) place(l alert.Language, at alert.Location) []Segment {
 	if len(path) == 0 {
 		return nil
 	}
-	return []Segment{{Language: l, Text: c.words[l].Fill("pa.place", "place", strings.Join(path, ", "))}}
+	return []speech.Segment{{Language: l, Text: c.words[l].Fill("pa.place", "place", strings.Join(path, ", ")), ID: "place " + at.ID}}
+}
+
+// fixed is one of the usual texts.
+func (c *composer) fixed(l alert.Language, key string) []speech.Segment {
+	return []speech.Segment{{Language: l, Text: c.words[l].Get(key), ID: key}}
 }
 
 // over is what is said when an emergency, or a drill, has ended.
@@ -184,7 +197,7 @@ func (c *composer) over(e alert.Ended) Announcement {
 	a := c.build(Announcement{
 		ID: e.Alert.ID, Priority: alert.PriorityEmergency, Status: alert.Actual, Chime: alert.ChimeAllClear,
 		Since: e.At, key: fmt.Sprint("over ", e.Alert.ID, " ", e.At.Boot, " ", e.At.Mono),
-	}, func(l alert.Language) []Segment { return []Segment{{Language: l, Text: c.words[l].Get(key)}} })
+	}, func(l alert.Language) []speech.Segment { return c.fixed(l, key) })
 	a.Status = e.Alert.Status() // its words say what it was, and need none around them
 	return a
 }
@@ -200,21 +213,30 @@ func (c *composer) notice(n alert.Notice) Announcement {
 		key: fmt.Sprint("notice ", n.ID, " ", n.Began.Boot, " ", n.Began.Mono),
 	}
 	if named {
-		return c.build(c.sounding(a, m), func(l alert.Language) []Segment { return message(l, m) })
+		return c.build(c.sounding(a, m), func(l alert.Language) []speech.Segment { return message(l, m) })
 	}
-	return c.build(a, func(l alert.Language) []Segment { return text(l, n.Text) })
+	return c.build(a, func(l alert.Language) []speech.Segment { return text(l, n.Text, n.ID) })
 }
 
 func (c *composer) routine(r Routine) Announcement {
 	a := Announcement{
-		ID: r.ID, Priority: alert.PriorityRoutine, Status: alert.Actual, Chime: alert.ChimeBell, Since: r.Rang,
+		ID: r.ID, Priority: alert.PriorityRoutine, Status: alert.Actual, Chime: alert.ChimeGong, Since: r.Rang,
 		key: "routine " + r.ID,
 	}
-	m, ok := c.site.Message(r.Message)
-	if !ok {
-		return c.build(a, func(l alert.Language) []Segment { return text(l, r.Name) })
+	if r.Bell {
+		a.Chime = alert.ChimeBell
 	}
-	a = c.build(c.sounding(a, m), func(l alert.Language) []Segment { return message(l, m) })
+	m, ok := c.site.Message(r.Message)
+	if ok {
+		a = c.sounding(a, m)
+	}
+	a.Chime = cmp.Or(r.Chime, a.Chime)
+	a = c.build(a, func(l alert.Language) []speech.Segment {
+		if ok {
+			return message(l, m)
+		}
+		return text(l, r.Words, r.ID)
+	})
 	if a.Text == (alert.Text{}) {
 		a.Text = r.Name // a bell has no words, but a name to show
 	}
@@ -229,19 +251,19 @@ func (c *composer) sounding(a Announcement, m alert.Message) Announcement {
 }
 
 // message is a message in one language; nothing where it has no words in it.
-func message(l alert.Language, m alert.Message) []Segment {
-	s := Segment{Language: l, Text: own(m.Text, l), File: m.Recorded[l]}
-	if m.Silent || s.Text == "" && s.File == "" {
+func message(l alert.Language, m alert.Message) []speech.Segment {
+	s := speech.Segment{Language: l, Text: own(m.Text, l), Recorded: m.Recorded[l], ID: m.ID, Priority: m.Priority}
+	if m.Silent || s.Text == "" && s.Recorded == "" {
 		return nil
 	}
-	return []Segment{s}
+	return []speech.Segment{s}
 }
 
 // text is a text in one language. A voice of another language would only
 // garble it.
-func text(l alert.Language, t alert.Text) []Segment {
+func text(l alert.Language, t alert.Text, id string) []speech.Segment {
 	if s := own(t, l); s != "" {
-		return []Segment{{Language: l, Text: s}}
+		return []speech.Segment{{Language: l, Text: s, ID: id}}
 	}
 	return nil
 }

@@ -6,21 +6,15 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/announce/speech"
 )
 
-// rendering is how long after the start clips may be missing that nobody needs
-// yet: a small machine takes minutes to render all of them.
-const rendering = 5 * time.Minute
-
-// lookEvery is how often missing clips are looked for.
-const lookEvery = 5 * time.Second
-
 // lacking returns the segments of an announcement that have no sound.
-func lacking(v Voices, a Announcement) []Segment {
-	var list []Segment
+func lacking(v Voices, a Announcement) []speech.Segment {
+	var list []speech.Segment
 	for _, p := range a.Parts {
-		for _, s := range append([]Segment{p.Around}, p.Words...) {
-			if s != (Segment{}) && find(v, s) == nil {
+		for _, s := range append([]speech.Segment{p.Around}, p.Words...) {
+			if s != (speech.Segment{}) && find(v, s) == nil {
 				list = append(list, s)
 			}
 		}
@@ -28,65 +22,51 @@ func lacking(v Voices, a Announcement) []Segment {
 	return list
 }
 
-// missing watches for speech that is needed and not there: it asks for it, and
-// "clip-missing:LANGUAGE" says so for what a loudspeaker has to say now, and
-// for anything at all when there was time enough to render it. Without
-// loudspeakers nothing is missing.
-func (j *Job) missing(ctx context.Context) {
+// unspoken says which language is left out of what loudspeakers have to say
+// now, as the condition "unspoken:LANGUAGE". What is not needed yet is the
+// business of those who render it. Without loudspeakers nothing is missing.
+func (j *Job) unspoken(ctx context.Context) {
 	if len(j.o.Speakers) == 0 {
 		return
 	}
-	c, foreseen, begun := newComposer(j.o.Site), Segments(j.o.Site), time.Now()
+	c := newComposer(j.o.Site)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		e := ears{j.o.Source.Changed(), j.bells.changes(), j.o.Voices.Changed()}
-		gaps := make(map[alert.Language][]Segment)
-		for _, s := range j.needed(c) {
-			gaps[s.Language] = append(gaps[s.Language], s)
-		}
-		if time.Since(begun) > rendering {
-			for _, s := range foreseen {
-				if s.File == "" && find(j.o.Voices, s) == nil {
-					gaps[s.Language] = append(gaps[s.Language], s)
+		e := j.listen()
+		gaps := make(map[alert.Language]string)
+		view, routine := j.o.Source.View(), j.bells.due(j.o.Clock.Now())
+		for _, z := range zonesOf(j.o.Site) {
+			for _, a := range c.due(view, routine, z) {
+				for _, s := range lacking(j.o.Voices, a) {
+					if !j.o.Voices.Pending(s.Language, foundBy(s)) {
+						gaps[s.Language] = a.ID
+					}
 				}
 			}
 		}
-		j.tellMissing(gaps)
-		timer.Reset(lookEvery)
+		j.tellUnspoken(gaps)
+		timer.Reset(checkEvery)
 		select {
 		case <-ctx.Done():
+			j.tellUnspoken(nil)
 			return
 		case <-e.view:
 		case <-e.bells:
+		case <-e.voices:
 		case <-timer.C:
 		}
 	}
 }
 
-// needed asks for what is due now and has no sound, and returns it.
-func (j *Job) needed(c *composer) []Segment {
-	var list []Segment
-	view, routine := j.o.Source.View(), j.bells.due(j.o.Clock.Now())
-	for _, z := range zonesOf(j.o.Site) {
-		for _, a := range c.due(view, routine, z) {
-			list = append(list, lacking(j.o.Voices, a)...)
-		}
-	}
-	if list = unique(list); len(list) > 0 {
-		j.o.Voices.Want(list)
-	}
-	return list
-}
-
-func (j *Job) tellMissing(gaps map[alert.Language][]Segment) {
+func (j *Job) tellUnspoken(gaps map[alert.Language]string) {
 	for _, l := range alert.Languages() {
-		name := "clip-missing:" + string(l)
-		if len(gaps[l]) == 0 {
-			j.o.Health.Clear(name)
+		name := "unspoken:" + string(l)
+		if id, ok := gaps[l]; ok {
+			j.o.Health.Set(name, fmt.Sprintf("announcement %s is said without all of its words in %s: they have no sound; "+
+				"the chime and the other languages are heard; is the synthesiser installed, with a voice for this language, and the recording there?", id, l))
 			continue
 		}
-		j.o.Health.Set(name, fmt.Sprintf("%d pieces of speech have no sound, among them %q; the chime and the other languages are heard; "+
-			"is the synthesiser installed, with a voice for this language, and the recording there?", len(gaps[l]), gaps[l][0].Text))
+		j.o.Health.Clear(name)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/announce/speech"
 	"nabat/hw/audio"
 )
 
@@ -81,8 +82,8 @@ func (j *Job) players() []*player {
 // ears are the channels that tell that something has changed.
 type ears struct{ view, bells, voices <-chan struct{} }
 
-func (p *player) listen() ears {
-	return ears{p.job.o.Source.Changed(), p.job.bells.changes(), p.job.o.Voices.Changed()}
+func (j *Job) listen() ears {
+	return ears{j.o.Source.Changed(), j.bells.changes(), j.o.Voices.Changed()}
 }
 
 // heard reports whether something has changed since listen.
@@ -100,7 +101,7 @@ func (e ears) heard() bool {
 func (p *player) run(ctx context.Context) {
 	defer p.stop()
 	for ctx.Err() == nil {
-		e := p.listen()
+		e := p.job.listen()
 		p.look()
 		switch {
 		case p.want != nil && p.out.ready(p.want.key):
@@ -206,20 +207,27 @@ func (p *player) forget(all []duty) {
 	}
 }
 
-// rendered reports whether a notice has its words, or has waited long enough.
+// rendered asks for words that have no sound, and reports whether something may
+// be said: a notice waits a while for what is on its way.
 func (p *player) rendered(d duty) bool {
-	if p.mute || d.Priority >= alert.PriorityEmergency {
+	if p.mute {
 		return true
 	}
-	if len(lacking(p.job.o.Voices, d.Announcement)) == 0 {
+	since, asked := p.waiting[d.key]
+	if asked && time.Since(since) >= renderFor {
 		return true
 	}
-	since, ok := p.waiting[d.key]
-	if !ok {
-		since = time.Now()
-		p.waiting[d.key] = since
+	v := p.job.o.Voices
+	missing := lacking(v, d.Announcement)
+	if len(missing) == 0 {
+		return true
 	}
-	return time.Since(since) >= renderFor
+	if !asked {
+		v.Request(missing...)
+		p.waiting[d.key] = time.Now()
+	}
+	urgent := d.Priority >= alert.PriorityEmergency
+	return urgent || !slices.ContainsFunc(missing, func(s speech.Segment) bool { return v.Pending(s.Language, foundBy(s)) })
 }
 
 // nextRendered returns how long it is until a notice has waited long enough.
