@@ -141,6 +141,21 @@ func TestExamplesParse(t *testing.T) {
 			t.Errorf("mqtt = %+v", c.MQTT)
 		}
 	})
+	t.Run("the commented loudspeaker and bell of init", func(t *testing.T) {
+		text, _, err := Init()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, sound, found := strings.Cut(text, "#[[speaker]]")
+		sound, _, ends := strings.Cut("#[[speaker]]"+sound, "\n\n")
+		if !found || !ends {
+			t.Fatal("there are none")
+		}
+		c := parse(t, text+"\n"+strings.ReplaceAll("\n"+sound, "\n#", "\n"))
+		if table := c.Announcements.Timetable; len(c.Speakers) != 1 || len(table.Rules) != 2 || len(table.Terms) != 1 || len(c.Warnings) != 0 {
+			t.Errorf("speakers %+v, timetable %+v, warnings %v", c.Speakers, table, c.Warnings)
+		}
+	})
 	t.Run("docs", func(t *testing.T) {
 		c, err := Load(filepath.Join("..", "..", "docs", "config.toml"))
 		if err != nil {
@@ -187,7 +202,7 @@ func TestEveryKeyIsStrict(t *testing.T) {
 			t.Errorf("line %d: %q is not named with its line in:\n%v", i+1, wrong[i], err)
 		}
 	}
-	if tried < 105 {
+	if tried < 205 {
 		t.Errorf("only %d keys were tried", tried)
 	}
 }
