@@ -20,21 +20,19 @@ func Sine(hertz float64, length time.Duration) []int16 {
 	return samples
 }
 
-// Rustle is a sound like no other part of itself, below 3 kHz as speech is:
-// where it lies in a recording is certain. The same seed is the same sound.
+// Rustle is a sound like no other part of itself, so that where it lies in a
+// recording is certain; below 1 kHz, so that half a sample more or less does not
+// matter. The same seed is the same sound.
 func Rustle(seed uint64, length time.Duration) []int16 {
 	random := rand.New(rand.NewPCG(seed, seed))
 	samples := make([]int16, Count(length))
 	var a, b, c float64
 	for i := range samples {
-		const keep = 0.7
+		const keep = 0.85
 		a = keep*a + (1-keep)*random.NormFloat64()
 		b = keep*b + (1-keep)*a
 		c = keep*c + (1-keep)*b
-		samples[i] = int16(max(-32000, min(32000, 40000*c)))
-	}
-	if len(samples) > 0 { // so that both ends are heard
-		samples[0], samples[len(samples)-1] = 8000, 8000
+		samples[i] = int16(max(-32000, min(32000, 80000*c)))
 	}
 	return samples
 }

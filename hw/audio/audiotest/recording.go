@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -33,7 +34,62 @@ const Silence = 64
 
 // Record listens to a sink of the server, until Stop. It returns when the first
 // samples, of silence or not, have arrived.
+//
+// A null sink that nobody listens to has mixed two seconds of silence ahead, and
+// cannot take them back once somebody wants a short delay. So a sink that plays
+// nothing is put to sleep until the recorder is there, and wakes up empty.
 func (s *Server) Record(ctx context.Context, sink string) (*Recording, error) {
+	playing, err := s.Pactl(ctx, "list", "short", "sink-inputs")
+	if err != nil {
+		return nil, err
+	}
+	if playing == "" {
+		if _, err := s.Pactl(ctx, "suspend-sink", sink, "1"); err != nil {
+			return nil, err
+		}
+	}
+	r, err := s.attach(ctx, sink)
+	if err != nil {
+		return nil, err
+	}
+	if playing == "" {
+		err = s.awake(ctx, r, sink)
+	}
+	if err == nil {
+		err = r.Wait(ctx, func(samples []int16) bool { return len(samples) > 0 })
+	}
+	if err != nil {
+		r.Stop()
+		return nil, fmt.Errorf("record the sink %s: %w", sink, err)
+	}
+	return r, nil
+}
+
+// awake wakes a sink when its recorder has arrived.
+func (s *Server) awake(ctx context.Context, r *Recording, sink string) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, err := s.Pactl(ctx, "list", "source-outputs")
+		if err != nil {
+			return err
+		}
+		if strings.Contains(list, fmt.Sprintf("application.process.id = \"%d\"", r.cmd.Process.Pid)) {
+			_, err := s.Pactl(ctx, "suspend-sink", sink, "0")
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-r.done:
+			return errors.New("the recorder ended")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// attach starts the recorder.
+func (s *Server) attach(ctx context.Context, sink string) (*Recording, error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), "parec", "--raw", "--format=s16le", "--channels=1", "--rate="+strconv.Itoa(audio.Rate),
 		"--latency-msec=10", "--device="+sink+".monitor")
 	cmd.Env = s.Env()
@@ -47,10 +103,6 @@ func (s *Server) Record(ctx context.Context, sink string) (*Recording, error) {
 	}
 	r := &Recording{cmd: cmd, done: make(chan struct{}), heard: make(chan struct{})}
 	go r.listen(out)
-	if err := r.Wait(ctx, func(samples []int16) bool { return len(samples) > 0 }); err != nil {
-		r.Stop()
-		return nil, fmt.Errorf("record the sink %s: %w", sink, err)
-	}
 	return r, nil
 }
 

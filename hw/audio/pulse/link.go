@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -65,8 +66,7 @@ func dial(ctx context.Context, o Options) (*link, error) {
 }
 
 func connect(ctx context.Context, a address, secret []byte, name string) (*link, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, a.network, a.place)
+	conn, err := call(ctx, a)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, frozen(ctx, a.place)
@@ -84,6 +84,25 @@ func connect(ctx context.Context, a address, secret []byte, name string) (*link,
 		return nil, err
 	}
 	return l, nil
+}
+
+// call connects. A socket whose queue is full of earlier calls belongs to a
+// server that hangs; it may come back while there is time.
+func call(ctx context.Context, a address) (net.Conn, error) {
+	var dialer net.Dialer
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		conn, err := dialer.DialContext(ctx, a.network, a.place)
+		if !errors.Is(err, syscall.EAGAIN) {
+			return conn, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func (l *link) greet(ctx context.Context, secret []byte, name string) error {
