@@ -1,14 +1,14 @@
 #!/bin/bash
 # prepare.sh [CACHE_DIR]: puts a guest kernel and its modules into CACHE_DIR.
 #
-# Fetches Debian's 6.12 kernel with apt-get download, unpacks it without installing it, and builds gpio-sim, which
-# Debian does not ship, out of tree. Results: vmlinux, modules/*.ko, modules/deps ("name: what it needs").
-# Running it again does nothing until this file changes; delete CACHE_DIR to get a newer kernel.
+# Fetches Debian's 6.12 kernel with apt-get download, unpacks it without installing it, and builds out of tree gpio-sim,
+# which Debian does not ship, and kernel/nabat_bus.c. Results: vmlinux, modules/*.ko, modules/deps ("name: what it needs").
+# Running it again does nothing until this file or the module changes; delete CACHE_DIR to get a newer kernel.
 set -euo pipefail
 
 # To give the guest another kernel module, name it here and in Job.Modules. What Debian does not ship is built in
 # build_modules.
-modules=(gpio_sim virtio_blk crc32c_intel ext4)
+modules=(gpio_sim nabat_bus i2c_dev bochs virtio_blk crc32c_intel ext4)
 
 say() { printf 'guest kernel [%3d s] %s\n' "$SECONDS" "$*" >&2; }
 fail() {
@@ -27,7 +27,7 @@ cd "$cache"
 
 exec 9>lock
 flock -w 900 9 || fail "another prepare.sh has held $cache/lock for 15 minutes" "end it, then run again"
-stamp=$(sha256sum <"$self" | cut -d' ' -f1)
+stamp=$(cat "$self" "$(dirname "$self")"/kernel/*.c | sha256sum | cut -d' ' -f1)
 if [ "$(cat ready 2>/dev/null)" = "$stamp" ]; then exit 0; fi
 rm -f ready
 
@@ -80,14 +80,15 @@ build_modules() {
   cp build/drivers/gpio/gpio-sim.c build/gpio-sim-driver.c
   # irq_to_desc is not exported to modules; the same descriptor is reached through functions that are.
   sed 's/irq_to_desc(irqnum)/irq_data_to_desc(irq_get_irq_data(irqnum))/' build/kernel/irq/irq_sim.c >build/irq_sim.c
-  printf '%s\n' 'obj-m += gpio-sim.o' 'gpio-sim-y := gpio-sim-driver.o irq_sim.o' >build/Kbuild
+  cp "$(dirname "$self")"/kernel/*.c build/
+  printf '%s\n' 'obj-m += gpio-sim.o nabat_bus.o' 'gpio-sim-y := gpio-sim-driver.o irq_sim.o' >build/Kbuild
   make -s -C "$headers" M="$cache/build" modules >build/make.log 2>&1 || {
     tail -n 25 build/make.log >&2
-    fail "gpio-sim does not build against $release" "read $cache/build/make.log; $install_line gcc-12 make libelf-dev"
+    fail "gpio-sim or nabat_bus does not build against $release" "read $cache/build/make.log; $install_line gcc-12 make libelf-dev"
   }
   bash build/scripts/extract-vmlinux "tree/boot/vmlinuz-$release" >vmlinux 2>/dev/null || true
   [ -s vmlinux ] || fail "no vmlinux inside vmlinuz-$release" "$install_line xz-utils zstd"
-  say "built gpio-sim for $release"
+  say "built gpio-sim and nabat_bus for $release"
 }
 
 declare -A collected
