@@ -49,6 +49,7 @@ type bells struct {
 	quiet []timetable.Hours
 	rules []timetable.Rule
 	taken map[slot]int
+	full  bool
 	first int // line of the first rule, and of the first one that terms bind
 	bound int
 }
@@ -82,9 +83,10 @@ func (b *bells) read(top *section, what string) {
 // add makes one rule of each time of day.
 func (b *bells) add(s *section, rule timetable.Rule, at clockTime, number int) {
 	if len(b.rules) == maxRules {
-		s.report(at.line, "name several days in one section", "there are more than %d times in all bells and spots", maxRules)
-	}
-	if len(b.rules) >= maxRules {
+		if !b.full {
+			s.report(at.line, "name several days in one section", "there are more than %d times in all bells and spots", maxRules)
+		}
+		b.full = true
 		return
 	}
 	what := "spot"

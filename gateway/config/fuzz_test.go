@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -28,6 +29,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("a.b = 1\n[a.c]\n[[a.d]]\n[a.d.e]\n")
 	f.Add("plan = 5\nbutton = [1]\nweb = []\nname = {}\nplace = [{in = \"x\"}]")
 	f.Add(base + headContact + textMessages + "[[command_key]]\nid = \"k\"\npublic = \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"\n[central]\nurl = \"https://d.example:8443\"\ntoken_file = \"/t\"\n")
+	f.Add(base + audible + "[[bell]]\nat = \"08:30\"\ndays = \"sat-mon\"\n[[spot]]\nat = [\"23:59\"]\nmessage = \"lesson\"\n[[term]]\nfirst = 2026-09-01\nlast = \"2026-10-25\"\n[quiet]\nfrom = \"20:00\"\nto = \"07:00\"\n")
+	f.Add("zone = 1\nspeaker = {}\nbell = [1]\nspot = [{at = 1}]\nterm = [{first = 08:30:00}]\nholiday = []\nquiet = 1\nscreen = [{}]\ndisplay = [{type = 1}]\nlobby = []\nhelpline = [{}]\nannouncements = []\nmessage = [{recorded = 1}]\n")
 	f.Add("contact = 1\nsms = []\ncentral = [1]\ncommand_key = {}\n")
 	f.Add("\xef\xbb\xbfsite = '''\na'''\n# \r\n")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -95,8 +98,48 @@ func holdsTogether(t *testing.T, c *Config) {
 	if c.Central.Enabled && (c.Central.URL == "" || c.Central.TokenFile == "" && c.Central.Cert == "") || c.SMS.Enabled && (c.SMS.Device == "" || len(c.Contacts) == 0) {
 		t.Fatalf("central %+v, sms %+v", c.Central, c.SMS)
 	}
+	soundsTogether(t, c)
 	if !validID(s.ID) || !validID(s.Gateway) || c.Web.PIN.Reveal() == "" {
 		t.Fatalf("site %+v", s)
+	}
+}
+
+func soundsTogether(t *testing.T, c *Config) {
+	s := c.Site
+	zone := func(id string) bool {
+		return slices.ContainsFunc(s.Zones, func(z alert.Zone) bool { return z.ID == id })
+	}
+	known := func(zones []string) bool {
+		return !slices.ContainsFunc(zones, func(id string) bool { return id != alert.Everywhere && !zone(id) })
+	}
+	for _, z := range s.Zones {
+		if !validID(z.ID) || z.Name.KK == "" {
+			t.Fatalf("zone %+v", z)
+		}
+	}
+	for _, sp := range c.Speakers {
+		if !validID(sp.ID) || !known(sp.Zones) || slices.Contains(sp.Zones, alert.Everywhere) || strings.HasPrefix(sp.Device, "-") ||
+			sp.Type == SpeakerRTP && sp.RTP.TTL < 1 || sp.Type == SpeakerSIP && sp.SIP.URI == "" || sp.Gain > 0 {
+			t.Fatalf("speaker %+v", sp)
+		}
+	}
+	for _, d := range c.Displays {
+		if !validID(d.ID) || !known(d.Zones) || d.Bus == "" || d.Type != DisplayFramebuffer && d.Width < 8 {
+			t.Fatalf("display %+v", d)
+		}
+	}
+	if len(s.Zones) == 0 || len(c.Screens) != len(s.Screens) {
+		t.Fatalf("zones %v, screens %v", s.Zones, s.Screens)
+	}
+	for _, p := range s.Plans {
+		if _, there := s.Message(p.Message); p.Message != "" && !there || !known(p.Zones) || p.Level == alert.LevelHelp && len(p.Zones) > 0 || p.Level == alert.LevelEmergency && !p.Response.Valid() {
+			t.Fatalf("plan %+v", p)
+		}
+	}
+	for _, r := range c.Announcements.Timetable.Rules {
+		if m, there := s.Message(r.Message); r.Message != "" && (!there || m.Priority >= alert.PriorityEmergency) || !known(r.Zones) || r.Days == [7]bool{} || r.At < 0 || r.At >= 24*time.Hour {
+			t.Fatalf("rule %+v", r)
+		}
 	}
 }
 

@@ -161,7 +161,12 @@ func (s *section) outputName(key, text string) bool {
 // rtp reads where a multicast group is.
 func (s *section) rtp() RTP {
 	defer s.end()
-	r := RTP{Preset: s.choice("preset", "", "algo", "cyberdata", "snom", "yealink")}
+	var r RTP
+	if word, _, ok := s.str("preset"); ok {
+		if got := s.oneOf("preset", word, "algo", "cyberdata", "snom", "yealink"); got == word {
+			r.Preset = word // a wrong one must not bring another maker's rules
+		}
+	}
 	r.Group = s.group("group", r.Preset)
 	if !s.has("group") && r.Preset != "algo" {
 		s.report(s.line, `write group = "239.0.0.1:5004", as the loudspeaker's own settings say`, "group is missing")
