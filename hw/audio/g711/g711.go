@@ -49,7 +49,7 @@ const (
 
 // mulaw works on 14 bits, as the recommendation does.
 func mulaw(sample int16) byte {
-	v, sign := int(sample>>2), byte(0x80)
+	v, sign := int(sample)/4, byte(0x80)
 	if v < 0 {
 		v, sign = -v, 0
 	}

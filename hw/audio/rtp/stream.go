@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"nabat/hw/audio"
 )
 
 // stream is an open group.
@@ -68,6 +70,8 @@ func (s *stream) why(err error) error {
 		return nil
 	case errors.Is(err, ErrRefused):
 		return fmt.Errorf("RTP to %s: %w: check the port in the loudspeaker's settings", s.d.group, err)
+	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.ENETDOWN), errors.Is(err, unix.ENODEV):
+		return fmt.Errorf("RTP to %s: the network went away: is its interface up? %w (%w)", s.d.group, err, audio.ErrAbsent)
 	case errors.Is(err, unix.EPERM):
 		return fmt.Errorf("RTP to %s: %w: the firewall of this machine forbids it", s.d.group, err)
 	default:
