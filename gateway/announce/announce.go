@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/announce/speech"
 	"nabat/gateway/health"
 	"nabat/gateway/timetable"
 	"nabat/hw/audio"
@@ -36,21 +35,28 @@ type Clock interface{ Now() alert.Stamp }
 
 // Voices hands out sounds that lie in memory. All methods may be called from
 // any goroutine, return at once and never touch a disk. Samples are at
-// audio.Rate; who gets them does not change them. A speech.Library is one.
+// audio.Rate; who gets them does not change them.
 type Voices interface {
+	// Clip returns a segment's sound; ok is false where there is none, or none yet.
+	Clip(s Segment) (samples []int16, ok bool)
 	// Chime returns the sound of a chime, nothing for ChimeNone.
 	Chime(c alert.Chime) []int16
-	// Clip returns what says a text in a language; a recording without a text is
-	// found by its path. ok is false where there is none, or none yet.
-	Clip(l alert.Language, text string) (samples []int16, ok bool)
-	// Pending reports whether such a clip is on its way.
-	Pending(l alert.Language, text string) bool
-	// Request asks for segments that have no clip, such as what a person has
-	// written just now.
-	Request(list ...speech.Segment)
-	// Changed returns a channel that is closed when Clip or Pending may answer
-	// differently.
+	// Want asks for segments that have no clip, such as what a person has written
+	// just now. Asking again costs nothing.
+	Want(list []Segment)
+	// Changed returns a channel that is closed when Clip may answer differently;
+	// nil when it never does.
 	Changed() <-chan struct{}
+}
+
+// Segment is one piece of speech, which becomes one clip.
+type Segment struct {
+	Language alert.Language
+	Text     string
+	// File is the path of a WAV file in which a person says Text; empty means
+	// that it is synthesised. Where the file cannot be had, the same segment
+	// without File is asked for.
+	File string
 }
 
 // Speaker is one loudspeaker output.

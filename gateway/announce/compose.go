@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/announce/speech"
 	"nabat/gateway/timetable"
 	"nabat/gateway/words"
 )
@@ -34,10 +33,10 @@ type Announcement struct {
 // Part is what is said in one language.
 type Part struct {
 	Language alert.Language
-	Words    []speech.Segment
+	Words    []Segment
 	// Around is said before and after the words: that this is a drill. Where it
 	// is not empty and cannot be said, the words are not said either.
-	Around speech.Segment
+	Around Segment
 }
 
 // Routine is an entry of the timetable that is due.
@@ -72,7 +71,7 @@ func newComposer(site *alert.Site) *composer {
 }
 
 // build makes an announcement of the words in each language.
-func (c *composer) build(a Announcement, say func(alert.Language) []speech.Segment) Announcement {
+func (c *composer) build(a Announcement, say func(alert.Language) []Segment) Announcement {
 	around := ""
 	switch a.Status {
 	case alert.Exercise:
@@ -91,13 +90,11 @@ func (c *composer) build(a Announcement, say func(alert.Language) []speech.Segme
 	a.Text = alert.Text{RU: text(alert.Russian), KK: text(alert.Kazakh), EN: text(alert.English)}
 	for _, l := range c.site.SpokenLanguages() {
 		p := Part{Language: l, Words: say(l)}
-		prior(p.Words, a.Priority)
 		if len(p.Words) == 0 {
 			continue
 		}
 		if around != "" {
 			p.Around = c.fixed(l, around)[0]
-			p.Around.Priority = a.Priority
 		}
 		a.Parts = append(a.Parts, p)
 	}
@@ -114,7 +111,7 @@ func (c *composer) emergency(a alert.Alert, plan alert.Plan) Announcement {
 	return c.build(Announcement{
 		ID: a.ID, Priority: p, Status: a.Status(), Chime: chime, Repeat: true, Since: a.First.At,
 		key: fmt.Sprint("alert ", a.ID, " ", a.Status(), " ", p),
-	}, func(l alert.Language) []speech.Segment { return c.alarm(l, a.Kind, a.Place, plan) })
+	}, func(l alert.Language) []Segment { return c.alarm(l, a.Kind, a.Place, plan) })
 }
 
 func urgency(plan alert.Plan) alert.Priority {
@@ -125,7 +122,7 @@ func urgency(plan alert.Plan) alert.Priority {
 }
 
 // alarm is what is said of an emergency: what it is, what to do, where.
-func (c *composer) alarm(l alert.Language, k alert.Kind, at alert.Location, plan alert.Plan) []speech.Segment {
+func (c *composer) alarm(l alert.Language, k alert.Kind, at alert.Location, plan alert.Plan) []Segment {
 	list := c.urgent(l, k, plan)
 	if plan.ShowPlace {
 		list = append(list, c.place(l, at)...)
@@ -135,19 +132,19 @@ func (c *composer) alarm(l alert.Language, k alert.Kind, at alert.Location, plan
 
 // urgent is what it is and what to do. What a site has not put into a language
 // is said in the usual words of that language.
-func (c *composer) urgent(l alert.Language, k alert.Kind, plan alert.Plan) []speech.Segment {
+func (c *composer) urgent(l alert.Language, k alert.Kind, plan alert.Plan) []Segment {
 	if m, ok := c.site.Message(plan.Message); ok {
 		if said := message(l, m); len(said) > 0 {
 			return said
 		}
 	}
-	list := []speech.Segment{{Language: l, Text: c.headline(l, k), ID: "kind " + string(k)}}
+	list := []Segment{{Language: l, Text: c.headline(l, k)}}
 	do := own(plan.Instruction, l)
 	if do == "" {
 		do = c.words[l].Or("pa.do."+string(plan.Response), "")
 	}
 	if do != "" {
-		list = append(list, speech.Segment{Language: l, Text: do, ID: "plan " + string(k)})
+		list = append(list, Segment{Language: l, Text: do})
 	}
 	return list
 }
@@ -164,7 +161,7 @@ func (c *composer) headline(l alert.Language, k alert.Kind) string {
 
 // place says where, from the inside out. A place that the site does not know
 // any more has a name in the site's own language only.
-func (c *composer) place(l alert.Language, at alert.Location) []speech.Segment {
+func (c *composer) place(l alert.Language, at alert.Location) []Segment {
 	var path []string
 	if p, ok := c.site.Places[at.ID]; ok {
 		path = p.In(l).Path
@@ -176,12 +173,12 @@ func (c *composer) place(l alert.Language, at alert.Location) []speech.Segment {
 	if len(path) == 0 {
 		return nil
 	}
-	return []speech.Segment{{Language: l, Text: c.words[l].Fill("pa.place", "place", strings.Join(path, ", ")), ID: "place " + at.ID}}
+	return []Segment{{Language: l, Text: c.words[l].Fill("pa.place", "place", strings.Join(path, ", "))}}
 }
 
 // fixed is one of the usual texts.
-func (c *composer) fixed(l alert.Language, key string) []speech.Segment {
-	return []speech.Segment{{Language: l, Text: c.words[l].Get(key), ID: key}}
+func (c *composer) fixed(l alert.Language, key string) []Segment {
+	return []Segment{{Language: l, Text: c.words[l].Get(key)}}
 }
 
 // over is what is said when an emergency, or a drill, has ended.
@@ -197,7 +194,7 @@ func (c *composer) over(e alert.Ended) Announcement {
 	a := c.build(Announcement{
 		ID: e.Alert.ID, Priority: alert.PriorityEmergency, Status: alert.Actual, Chime: alert.ChimeAllClear,
 		Since: e.At, key: fmt.Sprint("over ", e.Alert.ID, " ", e.At.Boot, " ", e.At.Mono),
-	}, func(l alert.Language) []speech.Segment { return c.fixed(l, key) })
+	}, func(l alert.Language) []Segment { return c.fixed(l, key) })
 	a.Status = e.Alert.Status() // its words say what it was, and need none around them
 	return a
 }
@@ -213,9 +210,9 @@ func (c *composer) notice(n alert.Notice) Announcement {
 		key: fmt.Sprint("notice ", n.ID, " ", n.Began.Boot, " ", n.Began.Mono),
 	}
 	if named {
-		return c.build(c.sounding(a, m), func(l alert.Language) []speech.Segment { return message(l, m) })
+		return c.build(c.sounding(a, m), func(l alert.Language) []Segment { return message(l, m) })
 	}
-	return c.build(a, func(l alert.Language) []speech.Segment { return text(l, n.Text, n.ID) })
+	return c.build(a, func(l alert.Language) []Segment { return text(l, n.Text) })
 }
 
 func (c *composer) routine(r Routine) Announcement {
@@ -231,11 +228,11 @@ func (c *composer) routine(r Routine) Announcement {
 		a = c.sounding(a, m)
 	}
 	a.Chime = cmp.Or(r.Chime, a.Chime)
-	a = c.build(a, func(l alert.Language) []speech.Segment {
+	a = c.build(a, func(l alert.Language) []Segment {
 		if ok {
 			return message(l, m)
 		}
-		return text(l, r.Words, r.ID)
+		return text(l, r.Words)
 	})
 	if a.Text == (alert.Text{}) {
 		a.Text = r.Name // a bell has no words, but a name to show
@@ -251,19 +248,19 @@ func (c *composer) sounding(a Announcement, m alert.Message) Announcement {
 }
 
 // message is a message in one language; nothing where it has no words in it.
-func message(l alert.Language, m alert.Message) []speech.Segment {
-	s := speech.Segment{Language: l, Text: own(m.Text, l), Recorded: m.Recorded[l], ID: m.ID, Priority: m.Priority}
-	if m.Silent || s.Text == "" && s.Recorded == "" {
+func message(l alert.Language, m alert.Message) []Segment {
+	s := Segment{Language: l, Text: own(m.Text, l), File: m.Recorded[l]}
+	if m.Silent || s.Text == "" && s.File == "" {
 		return nil
 	}
-	return []speech.Segment{s}
+	return []Segment{s}
 }
 
 // text is a text in one language. A voice of another language would only
 // garble it.
-func text(l alert.Language, t alert.Text, id string) []speech.Segment {
+func text(l alert.Language, t alert.Text) []Segment {
 	if s := own(t, l); s != "" {
-		return []speech.Segment{{Language: l, Text: s, ID: id}}
+		return []Segment{{Language: l, Text: s}}
 	}
 	return nil
 }

@@ -6,15 +6,14 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/announce/speech"
 )
 
 // lacking returns the segments of an announcement that have no sound.
-func lacking(v Voices, a Announcement) []speech.Segment {
-	var list []speech.Segment
+func lacking(v Voices, a Announcement) []Segment {
+	var list []Segment
 	for _, p := range a.Parts {
-		for _, s := range append([]speech.Segment{p.Around}, p.Words...) {
-			if s != (speech.Segment{}) && find(v, s) == nil {
+		for _, s := range append([]Segment{p.Around}, p.Words...) {
+			if s != (Segment{}) && find(v, s) == nil {
 				list = append(list, s)
 			}
 		}
@@ -39,9 +38,7 @@ func (j *Job) unspoken(ctx context.Context) {
 		for _, z := range zonesOf(j.o.Site) {
 			for _, a := range c.due(view, routine, z) {
 				for _, s := range lacking(j.o.Voices, a) {
-					if !j.o.Voices.Pending(s.Language, foundBy(s)) {
-						gaps[s.Language] = a.ID
-					}
+					gaps[s.Language] = a.ID
 				}
 			}
 		}

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/announce/speech"
 	"nabat/hw/audio"
 )
 
 // renderFor is how long a notice waits for its words to be rendered. An
 // emergency waits for nothing.
-const renderFor = 10 * time.Second
+const renderFor = 5 * time.Second
 
 // linger is how much silence follows the last sample before the output is let
 // go: as much as it may still have to sound.
@@ -217,17 +216,15 @@ func (p *player) rendered(d duty) bool {
 	if asked && time.Since(since) >= renderFor {
 		return true
 	}
-	v := p.job.o.Voices
-	missing := lacking(v, d.Announcement)
+	missing := lacking(p.job.o.Voices, d.Announcement)
 	if len(missing) == 0 {
 		return true
 	}
 	if !asked {
-		v.Request(missing...)
+		p.job.o.Voices.Want(missing)
 		p.waiting[d.key] = time.Now()
 	}
-	urgent := d.Priority >= alert.PriorityEmergency
-	return urgent || !slices.ContainsFunc(missing, func(s speech.Segment) bool { return v.Pending(s.Language, foundBy(s)) })
+	return d.Priority >= alert.PriorityEmergency
 }
 
 // nextRendered returns how long it is until a notice has waited long enough.

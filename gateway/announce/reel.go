@@ -1,12 +1,10 @@
 package announce
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/announce/speech"
 	"nabat/hw/audio"
 )
 
@@ -28,7 +26,7 @@ const (
 // it, or silence alone.
 type cue struct {
 	chime   alert.Chime
-	segment speech.Segment
+	segment Segment
 	pause   time.Duration
 }
 
@@ -50,7 +48,7 @@ func newReel(a Announcement, v Voices, natural bool) *reel {
 	r := &reel{voices: v, natural: natural}
 	sayable := false
 	for _, p := range a.Parts {
-		if p.Around != (speech.Segment{}) && !natural && r.lookup(p.Around) == nil {
+		if p.Around != (Segment{}) && !natural && r.lookup(p.Around) == nil {
 			continue
 		}
 		if sayable {
@@ -71,7 +69,7 @@ func newReel(a Announcement, v Voices, natural bool) *reel {
 // guarded reports whether words must say that it is not real.
 func guarded(a Announcement) bool {
 	for _, p := range a.Parts {
-		if p.Around != (speech.Segment{}) {
+		if p.Around != (Segment{}) {
 			return true
 		}
 	}
@@ -79,23 +77,27 @@ func guarded(a Announcement) bool {
 }
 
 func (r *reel) part(p Part) {
-	for _, s := range slices.Concat([]speech.Segment{p.Around}, p.Words, []speech.Segment{p.Around}) {
-		if s != (speech.Segment{}) {
+	for _, s := range slices.Concat([]Segment{p.Around}, p.Words, []Segment{p.Around}) {
+		if s != (Segment{}) {
 			r.cues = append(r.cues, cue{segment: s, pause: afterSegment})
 		}
 	}
 }
 
-func (r *reel) lookup(s speech.Segment) []int16 { return find(r.voices, s) }
+func (r *reel) lookup(s Segment) []int16 { return find(r.voices, s) }
 
-// find returns a segment's sound, nil where there is none.
-func find(v Voices, s speech.Segment) []int16 {
-	clip, _ := v.Clip(s.Language, foundBy(s))
-	return clip
+// find returns a segment's sound, nil where there is none. A recording that
+// cannot be had is replaced by the synthesised voice.
+func find(v Voices, s Segment) []int16 {
+	if clip, ok := v.Clip(s); ok && len(clip) > 0 {
+		return clip
+	}
+	if s.File != "" && s.Text != "" {
+		s.File = ""
+		return find(v, s)
+	}
+	return nil
 }
-
-// foundBy returns what Voices know a segment by.
-func foundBy(s speech.Segment) string { return cmp.Or(s.Text, s.Recorded) }
 
 // next returns the next frame; ok is false at the end. A frame is a part of a
 // clip where it can be, which nobody may change.
@@ -137,7 +139,7 @@ func (r *reel) take(c cue) {
 		if c.chime != alert.ChimeNone {
 			usual = spokenChime
 		}
-	case c.segment != (speech.Segment{}):
+	case c.segment != (Segment{}):
 		r.clip = r.lookup(c.segment)
 		usual = time.Duration(len([]rune(c.segment.Text))) * spokenPerRune
 	default:
@@ -157,8 +159,7 @@ func samples(d time.Duration) int { return int(d * audio.Rate / time.Second) }
 // noVoices has no sound at all.
 type noVoices struct{}
 
-func (noVoices) Chime(alert.Chime) []int16                   { return nil }
-func (noVoices) Clip(alert.Language, string) ([]int16, bool) { return nil, false }
-func (noVoices) Pending(alert.Language, string) bool         { return false }
-func (noVoices) Request(...speech.Segment)                   {}
-func (noVoices) Changed() <-chan struct{}                    { return nil }
+func (noVoices) Clip(Segment) ([]int16, bool) { return nil, false }
+func (noVoices) Chime(alert.Chime) []int16    { return nil }
+func (noVoices) Want([]Segment)               {}
+func (noVoices) Changed() <-chan struct{}     { return nil }

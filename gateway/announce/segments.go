@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"nabat/gateway/alert"
-	"nabat/gateway/announce/speech"
 	"nabat/gateway/timetable"
 )
 
@@ -13,10 +12,10 @@ import (
 // beforehand: of emergencies and drills, of all-clears, and of the site's
 // messages and its timetable. What matters most comes first. Only what a person
 // writes freely, and what a calendar brings later, is not among them.
-func Segments(site *alert.Site, table timetable.Table) []speech.Segment {
+func Segments(site *alert.Site, table timetable.Table) []Segment {
 	c := newComposer(site)
-	var list []speech.Segment
-	for _, each := range []func(alert.Language) []speech.Segment{c.urgents, c.usual, c.places, c.messages, c.entries(table)} {
+	var list []Segment
+	for _, each := range []func(alert.Language) []Segment{c.urgents, c.usual, c.places, c.messages, c.entries(table)} {
 		for _, l := range site.SpokenLanguages() {
 			list = append(list, each(l)...)
 		}
@@ -25,26 +24,26 @@ func Segments(site *alert.Site, table timetable.Table) []speech.Segment {
 }
 
 // urgents is what is said of each kind of emergency that loudspeakers say.
-func (c *composer) urgents(l alert.Language) []speech.Segment {
-	var list []speech.Segment
+func (c *composer) urgents(l alert.Language) []Segment {
+	var list []Segment
 	for _, k := range slices.Concat(alert.Kinds(), slices.Sorted(maps.Keys(c.site.Kinds))) {
 		if plan := c.site.Plan(k, alert.LevelEmergency); len(plan.Zones) > 0 {
-			list = append(list, prior(c.urgent(l, k, plan), urgency(plan))...)
+			list = append(list, c.urgent(l, k, plan)...)
 		}
 	}
 	return list
 }
 
-func (c *composer) usual(l alert.Language) []speech.Segment {
-	var list []speech.Segment
+func (c *composer) usual(l alert.Language) []Segment {
+	var list []Segment
 	for _, key := range []string{"pa.drill", "pa.over", "pa.over.drill", "pa.test", "pa.over.test"} {
-		list = append(list, prior(c.fixed(l, key), alert.PriorityEmergency)...)
+		list = append(list, c.fixed(l, key)...)
 	}
 	return list
 }
 
 // places are the names of all places, if any emergency has its place said.
-func (c *composer) places(l alert.Language) []speech.Segment {
+func (c *composer) places(l alert.Language) []Segment {
 	said := false
 	for _, k := range slices.Concat(alert.Kinds(), slices.Sorted(maps.Keys(c.site.Kinds))) {
 		plan := c.site.Plan(k, alert.LevelEmergency)
@@ -53,59 +52,49 @@ func (c *composer) places(l alert.Language) []speech.Segment {
 	if !said {
 		return nil
 	}
-	var list []speech.Segment
+	var list []Segment
 	for _, id := range slices.Sorted(maps.Keys(c.site.Places)) {
-		list = append(list, prior(c.place(l, alert.Location{ID: id}), alert.PriorityEmergency)...)
+		list = append(list, c.place(l, alert.Location{ID: id})...)
 	}
 	return list
 }
 
-func (c *composer) messages(l alert.Language) []speech.Segment {
-	var list []speech.Segment
+func (c *composer) messages(l alert.Language) []Segment {
+	var list []Segment
 	for _, m := range c.site.Messages {
-		list = append(list, prior(message(l, m), m.Priority)...)
+		list = append(list, message(l, m)...)
 	}
 	return list
 }
 
-func (c *composer) entries(table timetable.Table) func(alert.Language) []speech.Segment {
-	return func(l alert.Language) []speech.Segment {
-		var list []speech.Segment
+func (c *composer) entries(table timetable.Table) func(alert.Language) []Segment {
+	return func(l alert.Language) []Segment {
+		var list []Segment
 		for _, r := range table.Rules {
-			list = append(list, text(l, r.Words, r.ID)...)
+			list = append(list, text(l, r.Words)...)
 		}
 		for _, e := range table.Dated {
-			list = append(list, text(l, e.Words, e.ID)...)
+			list = append(list, text(l, e.Words)...)
 		}
-		return prior(list, alert.PriorityRoutine)
+		return list
 	}
 }
 
-func prior(list []speech.Segment, p alert.Priority) []speech.Segment {
-	for i := range list {
-		list[i].Priority = p
+// unique drops what comes twice, and puts behind each recording the synthesised
+// voice that stands in for it.
+func unique(list []Segment) []Segment {
+	seen := make(map[Segment]bool)
+	var out []Segment
+	add := func(s Segment) {
+		if !seen[s] && (s.File != "" || s.Text != "") {
+			seen[s] = true
+			out = append(out, s)
+		}
 	}
-	return list
-}
-
-// unique drops what comes twice. Of a text the first one holds, and a recording
-// of it before none.
-func unique(list []speech.Segment) []speech.Segment {
-	type name struct {
-		language alert.Language
-		text     string
-	}
-	at := make(map[name]int)
-	var out []speech.Segment
 	for _, s := range list {
-		n := name{s.Language, foundBy(s)}
-		if i, seen := at[n]; seen {
-			if out[i].Recorded == "" {
-				out[i].Recorded = s.Recorded
-			}
-			continue
-		}
-		at[n], out = len(out), append(out, s)
+		add(s)
+		s.File = ""
+		add(s)
 	}
 	return out
 }

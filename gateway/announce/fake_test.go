@@ -1,0 +1,532 @@
+package announce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"nabat/gateway/alert"
+	"nabat/gateway/health"
+	"nabat/gateway/timetable"
+	"nabat/hw/audio"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// source is a view that tests replace.
+type source struct {
+	mu      sync.Mutex // guards all fields below
+	view    *alert.View
+	changed chan struct{}
+}
+
+func newSource() *source { return &source{changed: make(chan struct{})} }
+
+func (s *source) View() *alert.View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.view
+}
+
+func (s *source) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s *source) show(v *alert.View) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view = v
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// stamps is a clock that tests set. It begins at noon on a Monday.
+type stamps struct {
+	mu     sync.Mutex // guards all fields below
+	begin  time.Time
+	wall   time.Duration // what the wall clock is ahead of the time that went by
+	slept  time.Duration // what the monotonic clock did not count
+	synced bool
+}
+
+func newStamps() *stamps {
+	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
+	return &stamps{begin: time.Now(), wall: noon.Sub(time.Now()), synced: true}
+}
+
+func (s *stamps) Now() alert.Stamp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return alert.Stamp{
+		Wall: time.Now().Add(s.wall).UTC(), Boot: "boot", Mono: time.Since(s.begin) + time.Hour, Synced: s.synced,
+	}
+}
+
+func (s *stamps) set(f func(*stamps)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s)
+}
+
+// voices gives each clip and chime samples of one value, so that a recording
+// can be read.
+type voices struct {
+	mu      sync.Mutex // guards all fields below
+	values  map[string]int16
+	clips   map[string][]int16
+	without func(l alert.Language, text string) bool // has no clip
+	asked   []Segment
+	changed chan struct{}
+}
+
+const (
+	chimeLasts = 400 * time.Millisecond
+	clipLasts  = time.Second
+)
+
+func newVoices() *voices {
+	return &voices{values: make(map[string]int16), clips: make(map[string][]int16), changed: make(chan struct{}), without: func(alert.Language, string) bool { return false }}
+}
+
+func (v *voices) sound(name string, d time.Duration) []int16 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.values[name] == 0 {
+		v.values[name] = int16(len(v.values) + 1)
+		v.clips[name] = slices.Repeat([]int16{v.values[name]}, samples(d))
+	}
+	return v.clips[name]
+}
+
+func (v *voices) Chime(c alert.Chime) []int16 {
+	if c == alert.ChimeNone {
+		return nil
+	}
+	return v.sound("<"+string(c)+">", chimeLasts)
+}
+
+func (v *voices) Clip(s Segment) ([]int16, bool) {
+	v.mu.Lock()
+	without := v.without(s.Language, s.Text+s.File)
+	v.mu.Unlock()
+	if without {
+		return nil, false
+	}
+	return v.sound(string(s.Language)+": "+s.Text+s.File, clipLasts), true
+}
+
+func (v *voices) Want(list []Segment) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.asked = append(v.asked, list...)
+}
+
+func (v *voices) Changed() <-chan struct{} {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.changed
+}
+
+func (v *voices) set(f func(*voices)) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	f(v)
+	close(v.changed)
+	v.changed = make(chan struct{})
+}
+
+func (v *voices) name(value int16) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for name, n := range v.values {
+		if n == value {
+			return name
+		}
+	}
+	return ""
+}
+
+// sounded is a stretch of one sound at a loudspeaker.
+type sounded struct {
+	name string // empty is silence
+	at   time.Duration
+	long time.Duration
+}
+
+// driver is a loudspeaker that records what it sounds, when by the clock, and
+// that can hang, fail and vanish. What real outputs do with the same calls, and
+// how late they sound, is not shown here: the drivers' own tests and those of
+// the whole program have real ones.
+type driver struct {
+	voices *voices
+	begin  time.Time
+
+	mu      sync.Mutex    // guards all fields below
+	absent  error         // what Open, Check and Write say
+	deaf    chan struct{} // calls wait for it and do not heed their context, where it is not nil
+	slow    bool          // calls wait for their context, and Close ends them
+	open    int
+	most    int // streams open at once
+	opened  int
+	checked int
+	closed  int
+	takes   []take
+	calls   int // of Open and Write
+}
+
+// take is some samples, from when to when they sound.
+type take struct {
+	samples []int16
+	at      time.Time
+}
+
+func newDriver(v *voices) *driver { return &driver{voices: v, begin: time.Now()} }
+
+func (d *driver) set(f func(*driver)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f(d)
+}
+
+// obstacle hangs or fails as it was set.
+func (d *driver) obstacle(ctx context.Context, closed <-chan struct{}) error {
+	d.mu.Lock()
+	deaf, slow, absent := d.deaf, d.slow, d.absent
+	d.mu.Unlock()
+	if deaf != nil {
+		<-deaf
+	}
+	if slow {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-closed:
+			return errors.New("closed")
+		}
+	}
+	return absent
+}
+
+func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
+	d.set(func(d *driver) { d.calls++ })
+	if err := d.obstacle(ctx, nil); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.open++
+	d.opened++
+	d.most = max(d.most, d.open)
+	return &stream{d: d, over: make(chan struct{})}, nil
+}
+
+func (d *driver) Check(ctx context.Context) error {
+	d.set(func(d *driver) { d.checked++ })
+	return d.obstacle(ctx, nil)
+}
+
+func (d *driver) Close() error {
+	d.set(func(d *driver) { d.closed++ })
+	return nil
+}
+
+type stream struct {
+	d     *driver
+	once  sync.Once
+	over  chan struct{}
+	until time.Time // when all that was taken has sounded
+}
+
+func (s *stream) Write(ctx context.Context, list []int16) error {
+	s.d.set(func(d *driver) { d.calls++ })
+	if err := s.d.obstacle(ctx, s.over); err != nil {
+		return err
+	}
+	select {
+	case <-s.over:
+		return errors.New("closed")
+	default:
+	}
+	now := time.Now()
+	if s.until.Before(now) {
+		s.until = now
+	}
+	s.d.mu.Lock()
+	s.d.takes = append(s.d.takes, take{slices.Clone(list), s.until})
+	s.d.mu.Unlock()
+	s.until = s.until.Add(time.Duration(len(list)) * time.Second / audio.Rate)
+	return s.wait(ctx, s.until.Sub(now)-200*time.Millisecond)
+}
+
+func (s *stream) wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.over:
+		return errors.New("closed")
+	case <-timer.C:
+		return nil
+	}
+}
+
+// drop forgets what has not sounded.
+func (s *stream) drop() {
+	now := time.Now()
+	s.d.mu.Lock()
+	defer s.d.mu.Unlock()
+	for i, t := range s.d.takes {
+		left := max(int(now.Sub(t.at)*audio.Rate/time.Second), 0)
+		s.d.takes[i].samples = t.samples[:min(left, len(t.samples))]
+	}
+	s.until = now
+}
+
+func (s *stream) Flush() error {
+	s.drop()
+	return nil
+}
+
+func (s *stream) Drain(ctx context.Context) error {
+	if err := s.d.obstacle(ctx, s.over); err != nil {
+		return err
+	}
+	return s.wait(ctx, time.Until(s.until))
+}
+
+func (s *stream) Close() error {
+	s.once.Do(func() {
+		s.drop()
+		close(s.over)
+		s.d.set(func(d *driver) { d.open-- })
+	})
+	return nil
+}
+
+// heard returns what has sounded up to now, without silence.
+func (d *driver) heard() []sounded {
+	return slices.DeleteFunc(d.all(), func(s sounded) bool { return s.name == "" })
+}
+
+func (d *driver) all() []sounded {
+	d.mu.Lock()
+	takes := slices.Clone(d.takes)
+	d.mu.Unlock()
+	var list []sounded
+	for _, t := range takes {
+		at := t.at.Sub(d.begin)
+		past := max(int(time.Since(t.at)*audio.Rate/time.Second), 0)
+		t.samples = t.samples[:min(past, len(t.samples))]
+		for len(t.samples) > 0 {
+			n := 1
+			for n < len(t.samples) && t.samples[n] == t.samples[0] {
+				n++
+			}
+			name, long := d.voices.name(t.samples[0]), time.Duration(n)*time.Second/audio.Rate
+			if last := len(list) - 1; last >= 0 && list[last].name == name && at-(list[last].at+list[last].long) < time.Millisecond {
+				list[last].long += long
+			} else {
+				list = append(list, sounded{name, at, long})
+			}
+			at += long
+			t.samples = t.samples[n:]
+		}
+	}
+	return list
+}
+
+// names returns what has sounded, one after the other.
+func (d *driver) names() []string {
+	var list []string
+	for _, s := range d.heard() {
+		list = append(list, s.name)
+	}
+	return list
+}
+
+// school is a site with two zones, two languages and some messages.
+func school() *alert.Site {
+	three := func(s string) alert.Text { return alert.Text{RU: s + "-ru", KK: s + "-kk", EN: s + "-en"} }
+	return &alert.Site{
+		ID: "school", Language: alert.Russian, Spoken: []alert.Language{alert.Kazakh, alert.Russian},
+		Places: map[string]alert.Place{
+			"room-204": {ID: "room-204", Path: []alert.Text{three("floor"), three("room")}},
+			"hall":     {ID: "hall", Path: []alert.Text{three("hall")}},
+		},
+		Zones: []alert.Zone{{ID: "north"}, {ID: "south"}},
+		Messages: []alert.Message{
+			{ID: "bell", Silent: true, Chime: alert.ChimeBell, Priority: alert.PriorityRoutine},
+			{ID: "lesson", Text: three("lesson"), Priority: alert.PriorityRoutine},
+		},
+		Plans: []alert.Plan{
+			{Kind: alert.Fire, Level: alert.LevelEmergency, Zones: []string{"*"}, Response: alert.Evacuate, ShowPlace: true},
+			{Kind: alert.Intruder, Level: alert.LevelEmergency, Zones: []string{"*"}, Response: alert.Shelter, Instruction: alert.Text{RU: "shelter-ru"}},
+			{Kind: alert.Medical, Level: alert.LevelEmergency, Zones: []string{"north"}, Response: alert.Avoid},
+		},
+	}
+}
+
+// scene makes views out of what happens.
+type scene struct {
+	clock   *stamps
+	src     *source
+	state   alert.State
+	number  uint64
+	notices []alert.Notice
+	ended   []alert.Ended
+}
+
+func (s *scene) show() {
+	s.src.show(&alert.View{
+		At: s.clock.Now(), State: s.state, Open: s.state.Open(), Notices: slices.Clone(s.notices), Ended: slices.Clone(s.ended),
+	})
+}
+
+func (s *scene) raise(k alert.Kind, l alert.Level, st alert.Status) (id string) {
+	s.number++
+	id = fmt.Sprintf("%s-%d", k, s.number)
+	numbering := "n"
+	if st == alert.Exercise {
+		numbering = "n-drill"
+	}
+	if a, ok := s.state.Alert(alert.Key{Numbering: numbering, Place: "room-204", Kind: k}); ok && a.Open() {
+		id = a.ID
+	}
+	s.state = s.state.Next(alert.Event{
+		Type: alert.Raised, Subject: id, At: s.clock.Now(), Numbering: numbering, Number: s.number,
+		Kind: k, Level: l, Status: st, Place: &alert.Location{ID: "room-204", Path: []string{"floor", "room"}},
+	})
+	s.ended = slices.DeleteFunc(s.ended, func(e alert.Ended) bool { return e.Alert.ID == id })
+	s.show()
+	return id
+}
+
+func (s *scene) clear(id string) {
+	a, ok := s.state.Find(id)
+	if !ok || !a.Open() {
+		return
+	}
+	place := a.Place
+	s.state = s.state.Next(alert.Event{
+		Type: alert.Cleared, Subject: id, At: s.clock.Now(), Numbering: a.Numbering, Number: a.Last.Number,
+		Kind: a.Kind, Place: &place, Outcome: alert.Resolved,
+	})
+	if a.Level() == alert.LevelEmergency {
+		s.ended = slices.Insert(s.ended, 0, alert.Ended{Alert: a, At: s.clock.Now()})
+	}
+	s.show()
+}
+
+func (s *scene) announce(id, text string, p alert.Priority, zones ...string) {
+	s.number++
+	n := alert.Notice{
+		ID: id, Text: alert.Text{RU: text + "-ru", KK: text + "-kk"}, Zones: zones, Priority: p, Began: s.clock.Now(),
+		For: time.Hour, Status: alert.Actual,
+	}
+	n.Began.Mono += time.Duration(s.number) // no two at once
+	s.notices = append([]alert.Notice{n}, s.notices...)
+	s.show()
+}
+
+func (s *scene) end(id string) {
+	s.notices = slices.DeleteFunc(slices.Clone(s.notices), func(n alert.Notice) bool { return n.ID == id })
+	s.show()
+}
+
+// stage is a running job in a bubble of time.
+type stage struct {
+	*scene
+	t      *testing.T
+	voices *voices
+	health *health.Registry
+	job    *Job
+	table  timetable.Table
+
+	mu  sync.Mutex // guards log
+	log []alert.Event
+
+	cancel context.CancelFunc
+	done   chan error
+}
+
+// play sets up a job; open starts it.
+func play(t *testing.T) *stage {
+	clock, src := newStamps(), newSource()
+	return &stage{
+		scene: &scene{clock: clock, src: src}, t: t, voices: newVoices(), health: &health.Registry{},
+	}
+}
+
+func (s *stage) driver() *driver { return newDriver(s.voices) }
+
+func (s *stage) open(site *alert.Site, speakers ...Speaker) (stop func()) {
+	s.t.Helper()
+	job, err := New(Options{
+		Site: site, Source: s.src, Clock: s.clock, Health: s.health, Voices: s.voices, Speakers: speakers,
+		Timetable: func() timetable.Table { return s.table }, Location: time.UTC,
+		Record: func(e alert.Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.log = append(s.log, e)
+		},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.job = job
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- job.Run(ctx) }()
+	synctest.Wait()
+	s.show()
+	synctest.Wait()
+	stopped := false
+	return func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-done; err != nil {
+			s.t.Errorf("Run after cancel: %v", err)
+		}
+	}
+}
+
+func (s *stage) events() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []string
+	for _, e := range s.log {
+		list = append(list, fmt.Sprintf("%s in %s x%d: %s", e.Subject, strings.Join(e.Zones, ","), e.Count, e.Detail))
+	}
+	return list
+}
+
+func (s *stage) conditions() string {
+	var list []string
+	for _, c := range s.health.List() {
+		list = append(list, c.Name)
+	}
+	return strings.Join(list, " ")
+}
+
+// wait lets the fake clock run on and everyone come to rest.
+func wait(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
