@@ -118,7 +118,7 @@ func (d *Driver) reason(p *player) error {
 	case errors.Is(why, errNoDevice):
 		return fmt.Errorf("%w: ALSA has no device %s (%s): `aplay -L` lists those that are there", audio.ErrAbsent, d.device, said)
 	case errors.Is(why, errBusy):
-		return fmt.Errorf("another program holds the ALSA device %s (%s): end it, or use a shared device such as `default`", d.device, said)
+		return fmt.Errorf("another program holds the ALSA device %s (%s): end it, or use a shared device such as `default`: %w", d.device, said, why)
 	case errors.Is(why, errShape):
 		return fmt.Errorf("the ALSA device %s takes no mono of %d Hz (%s): write plughw: in place of hw:", d.device, audio.Rate, said)
 	case errors.Is(why, errDenied):
