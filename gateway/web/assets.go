@@ -78,19 +78,22 @@ func sortedKeys(w words.Words) []string {
 	return keys
 }
 
-// sprite turns the icon files into symbols for the page itself, so that
+// sprite turns the files of icons and signs into symbols for the page itself, so that
 // showing an alert needs no request at the moment of the alert.
 func sprite(served map[string][]byte, names []string) template.HTML {
 	var b strings.Builder
 	for _, name := range names {
 		file := strings.TrimPrefix(name, "assets/")
-		icon, ok := strings.CutPrefix(strings.TrimSuffix(file, ".svg"), "icons/")
-		if !ok {
-			continue
+		id, ok := strings.CutPrefix(strings.TrimSuffix(file, ".svg"), "icons/")
+		if id = "icon-" + id; !ok {
+			if id, ok = strings.CutPrefix(strings.TrimSuffix(file, ".svg"), "signs/"); !ok {
+				continue
+			}
+			id = "sign-" + id
 		}
 		_, inner, _ := bytes.Cut(served[file], []byte(">"))
 		inner, _, _ = bytes.Cut(inner, []byte("</svg>"))
-		fmt.Fprintf(&b, `<symbol id="icon-%s" viewBox="0 0 100 100">%s</symbol>`, icon, inner)
+		fmt.Fprintf(&b, `<symbol id="%s" viewBox="0 0 100 100">%s</symbol>`, id, inner)
 	}
 	return template.HTML(b.String()) //nolint:gosec // our own embedded files
 }

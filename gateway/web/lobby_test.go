@@ -9,12 +9,15 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/timetable"
 )
 
 func (s *Server) lobbyJSON(t interface{ Fatal(...any) }, screen string, lang alert.Language) string {
@@ -25,13 +28,40 @@ func (s *Server) lobbyJSON(t interface{ Fatal(...any) }, screen string, lang ale
 	return string(b)
 }
 
+// fullSite is a site whose screens have everything to show.
+func fullSite() *alert.Site {
+	site := testSite()
+	site.Zones = []alert.Zone{{ID: "north"}, {ID: "south"}}
+	site.Screens = []alert.Screen{
+		{ID: "hall", Zones: []string{"north"}, Languages: []alert.Language{alert.Kazakh, alert.Russian}},
+		{ID: "guard", Zones: []string{"south"}, Orientation: alert.Portrait},
+	}
+	site.Helplines = []alert.Helpline{{Name: text("Телефон доверия", "Сенім телефоны", "Helpline"), Phone: "+7 (727) 111-11-11"}}
+	return site
+}
+
+// bells rings every hour of every day.
+type bells struct{}
+
+func (bells) Day(at time.Time) (list []timetable.Entry) {
+	for hour := range 24 {
+		list = append(list, timetable.Entry{
+			At:   time.Date(at.Year(), at.Month(), at.Day(), hour, 0, 0, 0, at.Location()),
+			Name: text("Урок", "Сабақ", "Lesson"), Bell: hour%2 == 0, Zones: []string{[]string{"north", "*"}[hour/2%2]},
+		})
+	}
+	return list
+}
+
 // Whatever happens at the quiet places, a lobby screen's data is the same as
-// if nothing had happened there.
+// if nothing had happened there: alerts, ends, announcements, time of day.
 func TestQuietAlertsNeverReachTheLobby(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		with, without := newHouse(), newHouse()
-		sWith, sWithout := lobbyServer(t, with), lobbyServer(t, without)
+		now := with.now()
+		sWith, sWithout := lobbyServer(t, with, &now), lobbyServer(t, without, &now)
 		kinds := append(alert.Kinds(), "gas")
+		both := []*house{with, without}
 		for range rapid.IntRange(1, 12).Draw(t, "presses") {
 			r := raise{
 				kind:   rapid.SampledFrom(kinds).Draw(t, "kind"),
@@ -39,14 +69,29 @@ func TestQuietAlertsNeverReachTheLobby(t *testing.T) {
 				level:  alert.LevelEmergency,
 				status: rapid.SampledFrom([]alert.Status{alert.Actual, alert.Exercise, alert.Test}).Draw(t, "status"),
 			}
+			houses := both
 			if rapid.Bool().Draw(t, "quiet") {
 				r.place, r.level = "secret", alert.LevelHelp
-			} else {
-				without.press(r)
+				houses = both[:1]
 			}
-			with.press(r)
+			ended := rapid.IntRange(0, 2).Draw(t, "ended") == 0
+			for _, h := range houses {
+				a := h.press(r)
+				if ended {
+					h.over(a, alert.Resolved, &now)
+				}
+			}
+			if rapid.IntRange(0, 3).Draw(t, "announced") == 0 {
+				n := alert.Notice{ID: "n", Text: text("Сбор", "Жиналу", "Gather"), Status: alert.Actual, Zones: []string{"north"}}
+				for _, h := range both {
+					h.change(func(v *alert.View) { v.Notices = append([]alert.Notice{n}, v.Notices...) })
+				}
+			}
+			// Time goes on. Only the keeper of the day may notice, and does so
+			// whatever happens.
+			now.Wall, now.Mono = now.Wall.Add(7*time.Hour), now.Mono+7*time.Hour
 		}
-		for _, screen := range []string{"", "guard", "hall"} {
+		for _, screen := range []string{"", "guard", "hall", "nobody-knows"} {
 			for _, lang := range alert.Languages() {
 				got, want := sWith.lobbyJSON(t, screen, lang), sWithout.lobbyJSON(t, screen, lang)
 				if got != want {
@@ -57,12 +102,82 @@ func TestQuietAlertsNeverReachTheLobby(t *testing.T) {
 	})
 }
 
-func lobbyServer(t interface{ Fatal(...any) }, h *house) *Server {
-	s, err := New(Options{Site: testSite(), Source: h, Now: h.now})
+func lobbyServer(t interface{ Fatal(...any) }, h *house, now *alert.Stamp) *Server {
+	s, err := New(Options{Site: fullSite(), Source: h, Timetable: bells{}, Now: func() alert.Stamp { return *now }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// over clears an alert; the view says that it ended, even if it was quiet: the
+// engine would not, and this room does not rely on it.
+func (h *house) over(a alert.Alert, outcome alert.Outcome, at *alert.Stamp) {
+	h.change(func(v *alert.View) {
+		loc := a.Place
+		v.State = v.State.Next(alert.Event{Type: alert.Cleared, Subject: a.ID, Numbering: a.Numbering, Number: a.Last.Number, Kind: a.Kind, Place: &loc, Outcome: outcome})
+		v.Ended = append([]alert.Ended{{Alert: a, At: *at, Outcome: outcome}}, v.Ended...)
+	})
+}
+
+// What a stream of the lobby writes, and when, is the same whether quiet things
+// happen or not: over days, with bells, midnights and a clock that is set.
+func TestTheMomentsOfALobbyStreamTellNothingQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var group sync.WaitGroup
+		var writers [2]*slowWriter
+		var houses [2]*house
+		var set time.Duration // guarded by the bubble: everything stands still while it changes
+		for i := range houses {
+			h := newHouse()
+			now := func() alert.Stamp {
+				at := h.now()
+				at.Wall = at.Wall.Add(set)
+				return at
+			}
+			s := newTestServer(t, h, func(o *Options) { o.Site, o.Timetable, o.Now = fullSite(), bells{}, now })
+			s.session = "same"
+			w := &slowWriter{ResponseWriter: httptest.NewRecorder()}
+			houses[i], writers[i] = h, w
+			group.Go(func() { s.keepEveryday(ctx) })
+			group.Go(func() {
+				s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/events", nil).WithContext(ctx))
+			})
+		}
+		<-time.After(3*time.Second + 333*time.Millisecond)
+		for i := range 3000 { // quiet things, at moments that fall on nothing else
+			if i == 1000 {
+				set = 5 * time.Hour
+			}
+			a := houses[0].press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp})
+			<-time.After(1993 * time.Millisecond)
+			if i%3 == 0 {
+				at := houses[0].now()
+				houses[0].over(a, alert.Resolved, &at)
+			}
+			if i%1000 == 999 {
+				for _, h := range houses {
+					h.press(raise{kind: alert.Fire, place: "gym", level: alert.LevelEmergency})
+				}
+			}
+			<-time.After(5 * time.Second)
+		}
+		cancel()
+		group.Wait()
+		with, without := writers[0], writers[1]
+		if len(with.wrote) < 3000 {
+			t.Fatalf("%d messages", len(with.wrote))
+		}
+		for i := range min(len(with.wrote), len(without.wrote)) {
+			if with.wrote[i] != without.wrote[i] || !with.times[i].Equal(without.times[i]) {
+				t.Fatalf("message %d betrays something quiet:\n%s %s\n%s %s", i, with.times[i], with.wrote[i], without.times[i], without.wrote[i])
+			}
+		}
+		if len(with.wrote) != len(without.wrote) {
+			t.Errorf("%d messages, %d without quiet alerts", len(with.wrote), len(without.wrote))
+		}
+	})
 }
 
 func TestLobbyShowsWhatThePlanSays(t *testing.T) {
@@ -217,7 +332,7 @@ func TestLobbyStreamIsSilentAboutQuietAlertsAndResumes(t *testing.T) {
 	defer cancel()
 	events := listen(ctx, t, srv.Client(), srv.URL+"/api/v1/events?audience=lobby", "")
 	first := next(t, events)
-	if first.name != "state" || !strings.HasPrefix(first.id, s.session+"-") || string(first.data.State) != `{"cards":[]}` {
+	if first.name != "state" || !strings.HasPrefix(first.id, s.session+"-") || !strings.HasPrefix(string(first.data.State), `{"cards":[],"everyday":{"clock":`) {
 		t.Fatalf("first event %+v", first)
 	}
 	if e := next(t, events); e.name != "beat" || e.data.Assets != s.assets.version || e.data.Figures != nil {

@@ -159,6 +159,11 @@ func (p page) Fill(key, name, value string) string {
 	return p.server.words[p.Lang].Fill(key, name, value)
 }
 
+// FillIn returns a text of any language with one name replaced.
+func (p page) FillIn(l alert.Language, key, name, value string) string {
+	return p.server.words[l].Fill(key, name, value)
+}
+
 // kindName returns what a kind is called in a language: the site's own name
 // for it first, then the common one, then the kind's id.
 func (s *Server) kindName(l alert.Language, k alert.Kind) string {

@@ -295,6 +295,10 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 		case <-ctx.Done():
 			return nil
 		case <-pause.C:
+		case <-ticker.C:
+			// A beat is never late for a change that this audience must not
+			// notice.
+			beat = true
 		}
 	}
 }

@@ -194,7 +194,7 @@ func TestOneHostCannotTakeEverybodysStreams(t *testing.T) {
 		}
 	}
 	all, host := toLobby.limits()
-	if took != host || took*8 > all {
+	if took != host || took*4 > all {
 		t.Errorf("one host took %d of %d lobby streams, want %d", took, all, host)
 	}
 	if same := netip.MustParseAddr("fd01:203:405:607::1"); !st.take(toConsole, same) || !st.take(toWall, same) {

@@ -347,4 +347,3 @@ func FuzzMarkdown(f *testing.F) {
 		check(resolve(parse(src), "/slides/", map[string]file{"d.png": {name: "d.png", media: "image/png", hash: "0"}}), 0)
 	})
 }
-
