@@ -89,7 +89,7 @@ func TestServiceKeepsItsPromises(t *testing.T) {
 		"User":                  "nabat",
 		"StateDirectory":        "nabat",
 		"DevicePolicy":          "closed",
-		"DeviceAllow":           "char-gpiochip rw | char-ttyUSB rw | char-ttyACM rw",
+		"DeviceAllow":           "char-gpiochip rw | char-alsa rw | char-i2c rw | char-spi rw | char-fb rw | char-ttyUSB rw | char-ttyACM rw",
 		"ExecStart":             "/usr/bin/nabat run --config /etc/nabat/nabat.toml",
 	} {
 		if got := strings.Join(u[key], " | "); got != want {
@@ -227,7 +227,8 @@ func TestREADMEInstallsWhereTheFilesAreLookedFor(t *testing.T) {
 func TestLinesOfTheOtherFiles(t *testing.T) {
 	for path, want := range map[string][]string{
 		filepath.Join("tmpfiles.d", "nabat.conf"):    {"d /etc/nabat 0750 root nabat -", "z /etc/nabat/* 0640 root nabat -"},
-		filepath.Join("udev", "60-nabat-gpio.rules"): {`SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660"`},
+		filepath.Join("udev", "60-nabat-gpio.rules"): {`SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660"`,
+			`SUBSYSTEM=="i2c-dev", KERNEL=="i2c-[0-9]*", GROUP="i2c", MODE="0660"`, `SUBSYSTEM=="spidev", KERNEL=="spidev[0-9]*", GROUP="spi", MODE="0660"`},
 	} {
 		b, err := os.ReadFile(path)
 		if err != nil {

@@ -23,6 +23,7 @@ type demoVerb struct {
 	Data   string     `help:"Keep the journal in this directory, instead of forgetting it at the end." type:"path"`
 	Listen string     `default:"127.0.0.1:8080" help:"Address of the pages: wall, lobby and console."`
 	Desk   string     `default:"127.0.0.1:8081" help:"Address of the dispatch page."`
+	Sound  string     `default:"auto" enum:"auto,pulse,alsa,none" help:"Loudspeaker: pulse (PulseAudio, PipeWire), alsa (a sound card), none, or auto for what there is."`
 	Log    slog.Level `default:"warn" help:"Least level of log lines: debug, info, warn or error."`
 }
 
@@ -42,6 +43,10 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 		return err
 	}
 	log := newLog(v.Log)
+	heard, err := v.voice(ctx, c)
+	if err != nil {
+		return err
+	}
 	far, err := newDemoFarEnd(ctx, c, dir, v.Desk, log)
 	if err != nil {
 		return err
@@ -60,7 +65,7 @@ func (v demoVerb) Run(ctx context.Context, stdout io.Writer) (err error) {
 	jobs, ctx := errgroup.WithContext(ctx)
 	jobs.Go(func() error { return far.run(apart) })
 	jobs.Go(func() error { defer endFarEnd(); return g.run(ctx) })
-	jobs.Go(func() error { return g.welcome(ctx, stdout, at, fresh, dir) })
+	jobs.Go(func() error { return g.welcome(ctx, stdout, at, fresh, dir, heard) })
 	return jobs.Wait()
 }
 
@@ -76,11 +81,12 @@ func (v demoVerb) config(dir string) (*config.Config, string, error) {
 		return nil, "", fmt.Errorf("the demonstration's own configuration: %w", err)
 	}
 	c.DataDir, c.Web.Listen = dir, v.Listen
-	return c, fresh, nil
+	c.Lobby.Slides, err = demoSlides(dir)
+	return c, fresh, err
 }
 
 // welcome waits until the pages are there, and tells where.
-func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, fresh, dir string) error {
+func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, fresh, dir, heard string) error {
 	at := g.address.wait(ctx)
 	if at == "" {
 		return nil
@@ -88,15 +94,16 @@ func (g *gateway) welcome(ctx context.Context, stdout io.Writer, deskAddress, fr
 	_, err := fmt.Fprintf(stdout, `
 Nabat is showing the whole main job. Open side by side:
 
-  http://%[1]s/wall        buttons to press and lamps to watch
-  http://%[1]s/lobby       what the monitor in the lobby shows
+  http://%[1]s/wall        buttons to press, lamps and hallway displays to watch
+  http://%[1]s/lobby?screen=lobby    what the monitor in the lobby shows
   http://%[1]s/console     what staff see        (PIN %[3]s)
   http://%[2]s/dispatch    where dispatch sees it, takes it and clears it
 
+%[5]s
 Tap a button: a quiet call, on console and dispatch only. Hold it for 3 s: an emergency, on every screen.
-From another terminal: nabat press button-204 --data %[4]s, or nabat status --data %[4]s.
+From another terminal: nabat press button-204 --data %[4]s, nabat announce assembly --data %[4]s, or nabat status --data %[4]s.
 Ctrl-C ends it.
 
-`, at, deskAddress, fresh, dir)
+`, at, deskAddress, fresh, dir, heard)
 	return err
 }

@@ -14,6 +14,7 @@ func (g *gateway) controlOptions() control.Options {
 	o := control.Options{
 		Path:   filepath.Join(g.config.DataDir, control.SocketName),
 		Status: g.status, Log: g.log.With("room", "control"),
+		Announcer: g.engine, Site: g.config.Site, Speakers: g.speakersIn, Sounding: g.sound.job.Sounding,
 	}
 	if g.wall.sim != nil {
 		o.Presser = presser{g}

@@ -24,6 +24,7 @@ import (
 	"nabat/gateway/supervise"
 	"nabat/gateway/web"
 	"nabat/hw/board"
+	"nabat/hw/display/picture"
 	"nabat/hw/point"
 	"nabat/sync/command"
 	"nabat/sync/cursor"
@@ -59,6 +60,8 @@ type gateway struct {
 	receipts *receiptCheck
 	gate     *command.Gate  // nil without a key of dispatch: it refuses every command
 	sms      *sms.Deliverer // nil without a modem
+	sound    *sound
+	pictures map[string]*picture.Picture // the hallway displays of a simulated board
 	commands *commands
 	fetcher  fetcher            // brings configurations from dispatch; nil without a central link
 	pulled   *pulled            // nil when not started with a configuration file
@@ -80,7 +83,7 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w.Error())
 	}
-	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), started: time.Now(), armed: make(chan struct{})}
+	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), pictures: simPictures(c), started: time.Now(), armed: make(chan struct{})}
 	g.journal, err = journal.Open(journal.Options{
 		Path: filepath.Join(c.DataDir, journalFile), Consumers: g.consumers(),
 		Log: log.With("room", "journal"), Health: g.health, Pulse: g.health.Pulse("journal", journalPulse),
@@ -108,6 +111,9 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	}
 	if err == nil {
 		err = g.wireSMS()
+	}
+	if err == nil {
+		err = g.wireSound()
 	}
 	if err == nil {
 		err = g.wirePages()
@@ -140,6 +146,10 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Essential("wall", g.watchWall)
 	if g.wall.sim != nil {
 		group.Essential("simulated wall", supervise.Started(g.wall.sim.Run))
+	}
+	g.addSound(group)
+	if err := g.addDisplays(group); err != nil {
+		return errors.Join(err, g.journal.Close())
 	}
 	group.Optional("commands", supervise.Started(g.commands.run))
 	g.addLinks(group)
@@ -281,6 +291,7 @@ func (g *gateway) servePages(ctx context.Context, ready func()) error {
 func (g *gateway) wirePages() error {
 	o := web.Options{
 		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
+		Timetable: timetableNow{g.sound.calendar}, Slides: g.config.Lobby.Slides, SlideFor: g.config.Lobby.SlideFor, PA: g.sound.job,
 		Stats: g.webStats, Metrics: g.commands.metrics, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
 	}
 	if g.wall.sim != nil {
