@@ -70,15 +70,15 @@ func (b *bells) look(now alert.Stamp) {
 		return
 	}
 	b.health.Clear("bells-clock")
-	from := b.last
-	b.last = now.Wall
+	from, until := b.last, now.Wall.Add(time.Millisecond) // what is due at this moment is due
+	b.last = until
 	if from.IsZero() {
 		return
 	}
 	if oldest := now.Wall.Add(-MaxLate); from.Before(oldest) {
 		from = oldest
 	}
-	for _, e := range table.Between(from.In(b.zone), now.Wall) {
+	for _, e := range table.Between(from.In(b.zone), until) {
 		if _, rang := b.known[e.ID]; rang || table.Silent(e.At) {
 			continue
 		}

@@ -52,10 +52,10 @@ func (s *source) show(v *alert.View) {
 
 // stamps is a clock that tests set. It begins at noon on a Monday.
 type stamps struct {
-	mu     sync.Mutex // guards all fields below
-	begin  time.Time
-	wall   time.Duration // what the wall clock is ahead of the time that went by
-	slept  time.Duration // what the monotonic clock did not count
+	mu    sync.Mutex // guards all fields below
+	begin time.Time
+	wall  time.Duration // what the wall clock is ahead of the time that went by
+
 	synced bool
 }
 

@@ -91,8 +91,8 @@ func (o *output) call(ctx context.Context, limit time.Duration, e ears, f func(c
 	returned := make(chan struct{})
 	var err error // read after returned only
 	o.calls.Go(func() {
+		defer cancel() // after returned, so that an answer is never taken for a silence
 		defer close(returned)
-		defer cancel()
 		err = f(c)
 	})
 	over := func() error {

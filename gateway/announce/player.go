@@ -30,7 +30,7 @@ type player struct {
 
 	agenda  []duty               // what may be said now, the highest first
 	engaged map[string]duty      // what it has begun and not left
-	done    map[string]bool      // what is not said again
+	done    map[string]time.Time // what is not said again, since when
 	waiting map[string]time.Time // since when a notice waits for its words
 	times   map[string]int
 	turn    map[string]int // when something was said last, by a count
@@ -38,6 +38,7 @@ type player struct {
 
 	want  *duty // what it should say
 	reel  *reel // want as it is being said; nil before it begins
+	last  int   // the rank of what the output was given before
 	stale bool  // the output holds samples of something that must not sound any more
 }
 
@@ -56,7 +57,7 @@ func (j *Job) players() []*player {
 	add := func(id string, zones []string, out *output, mute bool) {
 		list = append(list, &player{
 			job: j, compose: c, id: id, zones: zones, mute: mute, out: out,
-			engaged: make(map[string]duty), done: make(map[string]bool), waiting: make(map[string]time.Time),
+			engaged: make(map[string]duty), done: make(map[string]time.Time), waiting: make(map[string]time.Time),
 			times: make(map[string]int), turn: make(map[string]int),
 		})
 	}
@@ -176,7 +177,7 @@ func (p *player) list() {
 	p.forget(all)
 	p.agenda = p.agenda[:0]
 	for _, d := range all {
-		if !p.done[d.key] && p.rendered(d) {
+		if _, done := p.done[d.key]; !done && p.rendered(d) {
 			p.agenda = append(p.agenda, d)
 		}
 	}
@@ -188,8 +189,8 @@ func (p *player) forget(all []duty) {
 		_, begun := p.engaged[key]
 		return !begun && !slices.ContainsFunc(all, func(d duty) bool { return d.key == key })
 	}
-	for key := range p.done {
-		if gone(key) {
+	for key, since := range p.done {
+		if gone(key) && time.Since(since) > alert.AllClearFor { // an all-clear may only rest
 			delete(p.done, key)
 		}
 	}
@@ -281,7 +282,7 @@ func (p *player) speak(ctx context.Context, e ears) {
 
 // prepare has the right output open, with nothing in it that must not sound.
 func (p *player) prepare(ctx context.Context) error {
-	if p.stale {
+	if p.stale || p.reel == nil && p.want.rank() > p.last {
 		p.stale = false
 		p.out.flush(ctx)
 	}
@@ -289,9 +290,9 @@ func (p *player) prepare(ctx context.Context) error {
 }
 
 func (p *player) begin() {
-	p.reel = newReel(p.want.Announcement, p.job.o.Voices, p.mute)
+	p.reel, p.last = newReel(p.want.Announcement, p.job.o.Voices, p.mute), p.want.rank()
 	if p.want.Priority == alert.PriorityRoutine {
-		p.done[p.want.key] = true // it is never begun twice
+		p.done[p.want.key] = time.Now() // it is never begun twice
 	}
 }
 
@@ -319,7 +320,7 @@ func (p *player) said() {
 		p.job.board.said(d.Announcement, d.zones, p.times[d.key])
 	}
 	if !d.Repeat {
-		p.done[d.key] = true
+		p.done[d.key] = time.Now()
 		p.leave(d, "said in full")
 	}
 	p.want, p.reel = nil, nil
