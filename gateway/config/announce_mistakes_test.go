@@ -205,4 +205,9 @@ func TestTimetableIsBounded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "at names more than 96 times") {
 		t.Errorf("got %v", err)
 	}
+	zones := strings.Repeat("[[zone]]\nid = \"hall\"\n", 99)
+	_, err = Parse("f", []byte(base+audible+zones))
+	if err == nil || !strings.Contains(err.Error(), "more than 100 zones") {
+		t.Errorf("got %v", err)
+	}
 }

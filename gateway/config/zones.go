@@ -5,10 +5,18 @@ import "nabat/gateway/alert"
 // everyZone is the id of the one zone of a site that names none.
 const everyZone = "all"
 
+// maxZones bounds the work of comparing zones with each other.
+const maxZones = 100
+
 // zones reads every [[zone]]. Without any the whole site is one.
 func (r *reader) zones(top *section) (zones []alert.Zone, lines map[string]int) {
 	lines = map[string]int{}
-	for _, s := range top.tables("zone") {
+	sections := top.tables("zone")
+	if len(sections) > maxZones {
+		top.report(sections[maxZones].line, "a zone is a part of the building, not a room", "there are more than %d zones", maxZones)
+		sections = sections[:maxZones]
+	}
+	for _, s := range sections {
 		z := alert.Zone{ID: s.id("id", `write id = "ground-floor"`)}
 		fresh := s.unique("zone", z.ID, lines)
 		z.Name = s.text("name")

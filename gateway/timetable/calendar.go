@@ -121,7 +121,7 @@ type reader struct {
 func (c *reader) problem(b block, err error) {
 	var p Problem
 	if !errors.As(err, &p) {
-		p = Problem{What: err.Error(), Remedy: "correct the event in the program that it comes from, and export it again"}
+		p = Problem{What: plain(err.Error()), Remedy: "correct the event in the program that it comes from, and export it again"}
 	}
 	if len(c.feed.Problems) >= maxProblems {
 		c.more++
@@ -133,10 +133,7 @@ func (c *reader) problem(b block, err error) {
 
 func (c *reader) done() Feed {
 	slices.SortStableFunc(c.feed.Problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	if c.unsaid > 0 {
-		c.more += c.unsaid
-	}
-	if c.more > 0 {
+	if c.more += c.unsaid; c.more > 0 {
 		c.feed.Problems = append(c.feed.Problems, Problem{Line: 1, What: fmt.Sprintf("%d more cannot be used", c.more), Remedy: "export less at once: the bells and spots of this school year"})
 	}
 	slices.SortStableFunc(c.feed.Entries, byTime)

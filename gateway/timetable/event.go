@@ -144,6 +144,11 @@ func (c *reader) moment(p *ical.Prop) (moment, error) {
 	m := moment{loc: c.zones.site, day: len(p.Value) == len("20060102")}
 	name := p.Params.Get("TZID")
 	p.Params.Del("TZID")
+	// Plain programs write a day without saying that it is one.
+	p.SetValueType(ical.ValueDateTime)
+	if m.day {
+		p.SetValueType(ical.ValueDate)
+	}
 	switch {
 	case m.day: // a day is a day everywhere
 	case strings.HasSuffix(p.Value, "Z"):

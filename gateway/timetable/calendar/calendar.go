@@ -68,7 +68,9 @@ func New(path string, base timetable.Table, site *alert.Site, conditions *health
 		o.Zones = append(o.Zones, z.ID)
 	}
 	for _, m := range site.Messages {
-		o.Messages = append(o.Messages, m.ID)
+		if m.Priority < alert.PriorityEmergency { // a file must not sound an alarm
+			o.Messages = append(o.Messages, m.ID)
+		}
 	}
 	return &Calendar{path: path, base: base, options: o, conditions: conditions, log: log, now: time.Now, table: base}
 }
