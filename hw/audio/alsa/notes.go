@@ -28,12 +28,12 @@ type notes struct {
 	underruns *atomic.Uint64
 	opened    chan struct{} // closed at the first sign of an open device
 
-	mu       sync.Mutex
-	line     []byte // the unfinished line, bounded
-	isOpen   bool
-	library  string // the first complaint of the ALSA library
-	program  string // the first complaint of aplay itself
-	meaning  error
+	mu      sync.Mutex
+	line    []byte // the unfinished line, bounded
+	isOpen  bool
+	library string // the first complaint of the ALSA library
+	program string // the first complaint of aplay itself
+	meaning error
 }
 
 func newNotes(underruns *atomic.Uint64) *notes {

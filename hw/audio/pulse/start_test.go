@@ -2,6 +2,7 @@ package pulse
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -73,4 +74,64 @@ func BenchmarkFirstSample(b *testing.B) {
 		b.ReportMetric(float64(t)/1e6, "paplay-"+q.name+"-ms")
 		b.ReportMetric(float64(o)/float64(t), q.name+"-ratio")
 	}
+}
+
+// BenchmarkEightZones is eight streams into eight sinks at once for two seconds:
+// how often one ran out of samples, and what it cost the server and us.
+func BenchmarkEightZones(b *testing.B) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+	server := audiotest.Run(b, names...)
+	for _, name := range names {
+		server.Listen(b, name)
+	}
+	sound := audiotest.Sine(440, 2*time.Second)
+	var drivers []*Driver
+	for _, name := range names {
+		d := New(Options{Server: server.Address(), Sink: name})
+		defer d.Close()
+		if err := d.Check(ctx); err != nil {
+			b.Fatal(err)
+		}
+		drivers = append(drivers, d)
+	}
+	var wall, theirs, ours time.Duration
+	for b.Loop() {
+		server0, err := server.CPU()
+		if err != nil {
+			b.Fatal(err)
+		}
+		self0, err := audiotest.CPU(os.Getpid())
+		if err != nil {
+			b.Fatal(err)
+		}
+		began := time.Now()
+		ended := make(chan error, len(drivers))
+		for _, d := range drivers {
+			go func() { ended <- speak(ctx, d, sound) }()
+		}
+		for range drivers {
+			if err := <-ended; err != nil {
+				b.Error(err)
+			}
+		}
+		wall += time.Since(began)
+		server1, err := server.CPU()
+		if err != nil {
+			b.Fatal(err)
+		}
+		self1, err := audiotest.CPU(os.Getpid())
+		if err != nil {
+			b.Fatal(err)
+		}
+		theirs, ours = theirs+server1-server0, ours+self1-self0
+	}
+	var underruns uint64
+	for _, d := range drivers {
+		underruns += d.Underruns()
+	}
+	b.ReportMetric(float64(underruns), "underruns")
+	b.ReportMetric(100*float64(theirs)/float64(wall), "server-%CPU")
+	b.ReportMetric(100*float64(ours)/float64(wall), "own-%CPU")
 }

@@ -106,20 +106,20 @@ func least(shape reflect.Type) []byte {
 		case reflect.TypeFor[proto.PropList]():
 			p = append(p, 'P', 'N')
 		default:
-			switch field.Type.Kind() {
-			case reflect.String:
+			switch kind := field.Type.Kind(); {
+			case kind == reflect.String:
 				p = append(p, 't', 'a', 0)
-			case reflect.Uint32:
+			case kind == reflect.Uint32:
 				p = append(p, 'L', 0, 0, 0, 1)
-			case reflect.Int64:
+			case kind == reflect.Int64:
 				p = append(p, 'r', 0, 0, 0, 0, 0, 0, 0, 1)
-			case reflect.Uint64:
+			case kind == reflect.Uint64:
 				p = append(p, 'R', 0, 0, 0, 0, 0, 0, 0, 1)
-			case reflect.Uint8:
+			case kind == reflect.Uint8:
 				p = append(p, 'B', 1)
-			case reflect.Bool:
+			case kind == reflect.Bool:
 				p = append(p, '0')
-			case reflect.Slice:
+			case kind == reflect.Slice:
 				if field.Type.Elem().Kind() == reflect.Uint8 {
 					p = append(p, 'm', 1, 0)
 				} else {
