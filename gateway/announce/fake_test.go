@@ -61,7 +61,7 @@ type stamps struct {
 
 func newStamps() *stamps {
 	noon := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	return &stamps{begin: time.Now(), wall: noon.Sub(time.Now()), synced: true}
+	return &stamps{begin: time.Now(), wall: time.Until(noon), synced: true}
 }
 
 func (s *stamps) Now() alert.Stamp {
@@ -458,9 +458,6 @@ type stage struct {
 
 	mu  sync.Mutex // guards log
 	log []alert.Event
-
-	cancel context.CancelFunc
-	done   chan error
 }
 
 // play sets up a job; open starts it.

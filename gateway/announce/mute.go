@@ -12,14 +12,20 @@ import (
 // long as it would take.
 type mute struct{}
 
+// Open implements audio.Driver.
 func (mute) Open(context.Context) (audio.Stream, error) { return &muteStream{}, nil }
-func (mute) Check(context.Context) error                { return nil }
-func (mute) Close() error                               { return nil }
+
+// Check implements audio.Driver.
+func (mute) Check(context.Context) error { return nil }
+
+// Close implements audio.Driver.
+func (mute) Close() error { return nil }
 
 type muteStream struct {
 	until time.Time // when all that was taken would have sounded
 }
 
+// Write implements audio.Stream.
 func (s *muteStream) Write(ctx context.Context, samples []int16) error {
 	now := time.Now()
 	if s.until.Before(now) {
@@ -29,13 +35,16 @@ func (s *muteStream) Write(ctx context.Context, samples []int16) error {
 	return rest(ctx, s.until.Sub(now)-200*time.Millisecond)
 }
 
+// Flush implements audio.Stream.
 func (s *muteStream) Flush() error {
 	s.until = time.Time{}
 	return nil
 }
 
+// Drain implements audio.Stream.
 func (s *muteStream) Drain(ctx context.Context) error { return rest(ctx, time.Until(s.until)) }
 
+// Close implements audio.Stream.
 func (s *muteStream) Close() error { return nil }
 
 // rest waits for d, or until ctx ends.

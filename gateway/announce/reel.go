@@ -159,7 +159,14 @@ func samples(d time.Duration) int { return int(d * audio.Rate / time.Second) }
 // noVoices has no sound at all.
 type noVoices struct{}
 
+// Clip implements Voices.
 func (noVoices) Clip(Segment) ([]int16, bool) { return nil, false }
-func (noVoices) Chime(alert.Chime) []int16    { return nil }
-func (noVoices) Want([]Segment)               {}
-func (noVoices) Changed() <-chan struct{}     { return nil }
+
+// Chime implements Voices.
+func (noVoices) Chime(alert.Chime) []int16 { return nil }
+
+// Want implements Voices.
+func (noVoices) Want([]Segment) {}
+
+// Changed implements Voices.
+func (noVoices) Changed() <-chan struct{} { return nil }
