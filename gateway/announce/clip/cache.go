@@ -38,7 +38,7 @@ func hashed(parts ...string) Key {
 	h := sha256.New()
 	for _, p := range parts {
 		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
-		io.WriteString(h, p)
+		h.Write([]byte(p))
 	}
 	return Key(h.Sum(nil))
 }

@@ -3,28 +3,17 @@ package speech
 import (
 	"cmp"
 	"errors"
-	"log/slog"
 	"slices"
 	"sync"
-	"time"
 	"unicode/utf8"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/announce/clip"
 )
 
-// Bounds of what a Library takes.
-const (
-	// MaxText is the longest text of a segment, in characters.
-	MaxText = 1000
-	// MaxRequests is how many segments of Request are remembered; those that
-	// were not asked for again for the longest time give way.
-	MaxRequests = 64
-)
-
 var (
 	errTooLong = errors.New("the text is too long to be said; divide it")
-	errNoText  = errors.New("there is no text to say in its place")
+	errNoText  = errors.New("there is no text to be said in its place")
 )
 
 // stage is what has to be done next for an item.
@@ -35,71 +24,59 @@ const (
 	stageRender               // the synthesiser has to speak it
 	stageDone                 // nothing
 	stageFailed               // nothing until the next retry
-	stageLeftOut              // nothing until there is memory for it
+	stageLeftOut              // nothing until there may be memory for it
 )
 
+// key is what a segment is found by.
 type key struct {
 	language alert.Language
 	text     string
 }
 
-// item is one wanted segment. The library's mutex guards every field but
-// samples' elements, which nobody changes.
+func keyOf(s Segment) key { return key{s.Language, cmp.Or(s.Text, s.Recorded)} }
+
+// item is one wanted segment. The library's mutex guards all fields; nobody
+// changes the elements of samples.
 type item struct {
-	Segment
-	order    int    // its place among those of Want
+	segment  Segment
 	standing bool   // Want lists it
-	asked    uint64 // which Request asked for it last; zero is none
+	order    int    // its place there
+	asked    uint64 // when Request asked for it last, by the count of requests; zero is never
 	stage    stage
-	samples  []int16 // what Clip returns, also while something newer is made
-	maker    string  // who made samples
-	from     stamp   // the recording that samples come from, or the one that failed
-	kept     clip.Key
-	unsaved  bool  // the disk does not have samples yet
-	recorded error // why the recording cannot be used
-	err      error // why there is nothing to say
+	samples  []int16  // what Clip returns, also while something newer is made
+	maker    string   // who made samples
+	kept     clip.Key // under which the disk has samples, or will have
+	unsaved  bool     // the disk does not have samples yet
+	err      error    // why nothing was made
+	from     stamp    // the recording as it was when it was read
+	recorded error    // why the recording is not used
 }
 
-// Library is the clips that can be said at once. Its methods may be called from
-// any goroutine, and none waits for the synthesiser or the disk, except Run.
+// Library holds the clips that can be said at once. Its methods may be called
+// from any goroutine; only Run waits for the synthesiser or the disk.
 type Library struct {
-	options Options
-	log     *slog.Logger
-	chimes  map[alert.Chime][]int16
+	o      Options
+	chimes map[alert.Chime][]int16
 
 	mu       sync.Mutex // guards all fields below
 	items    map[key]*item
-	requests uint64 // counts calls of Request
+	requests uint64 // counts what was asked for and looked up
 	bytes    int    // of the samples of items
 	maker    string // the synthesiser that answers, "" while none has
 	absent   error  // why no synthesiser answers
 	probed   map[alert.Language]error
+	recheck  bool  // the synthesiser has to be looked at
+	rescan   bool  // the recordings have to be looked at
+	prune    bool  // what the cache has to hold has changed
 	unkept   error // why the cache does not keep clips
-	prune    bool  // Want has changed what the cache has to hold
-	retry    uint64
+	resting  bool  // after a Put that failed none is tried
 	told     map[string]bool
-	work     chan struct{} // closed when a loop may have something to do
+	work     chan struct{} // closed when Run may have something to do
 	changed  chan struct{} // closed when a lookup may answer anew
 }
 
-// New returns a library that holds the chimes. Run fills it.
-func New(o Options) *Library {
-	o.Program = cmp.Or(o.Program, "espeak-ng")
-	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
-	o.Retry = cmp.Or(o.Retry, time.Minute)
-	o.MemoryLimit = cmp.Or(o.MemoryLimit, 32<<20)
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
-	return &Library{
-		options: o, log: o.Log, chimes: clip.Chimes(),
-		items: make(map[key]*item), probed: make(map[alert.Language]error), told: make(map[string]bool),
-		work: make(chan struct{}), changed: make(chan struct{}),
-	}
-}
-
 // Chime returns the sound of a chime, nil for none and for one that is not
-// known. It never waits.
+// known. It never waits. Nobody may change the samples.
 func (l *Library) Chime(c alert.Chime) []int16 { return l.chimes[c] }
 
 // Clip returns what says a text in a language, and whether it is there. It never
@@ -110,6 +87,10 @@ func (l *Library) Clip(language alert.Language, text string) ([]int16, bool) {
 	it := l.items[key{language, text}]
 	if it == nil || it.samples == nil {
 		return nil, false
+	}
+	if it.asked > 0 {
+		l.requests++
+		it.asked = l.requests
 	}
 	return it.samples, true
 }
@@ -128,7 +109,7 @@ func (l *Library) pendingLocked(it *item) bool {
 	case stageLook:
 		return it.samples == nil
 	case stageRender:
-		return it.samples == nil && l.absent == nil && l.probed[it.Language] == nil
+		return it.samples == nil && l.absent == nil && l.probed[it.segment.Language] == nil
 	case stageDone, stageFailed, stageLeftOut:
 	}
 	return false
@@ -146,11 +127,12 @@ func (l *Library) Changed() <-chan struct{} {
 func (l *Library) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := Stats{Wanted: len(l.items), Bytes: l.bytes, Limit: l.options.MemoryLimit}
+	s := Stats{Wanted: len(l.items), Bytes: l.bytes, Limit: l.o.MemoryLimit}
 	for _, it := range l.items {
-		if it.samples != nil {
+		switch {
+		case it.samples != nil:
 			s.Ready++
-		} else if l.pendingLocked(it) {
+		case l.pendingLocked(it):
 			s.Pending++
 		}
 	}
@@ -159,121 +141,182 @@ func (l *Library) Stats() Stats {
 
 // Want replaces the list of what the site may have to say: its messages, the
 // words of plans, kinds and places. Those of the highest priority are rendered
-// first, then by their order. What is there already stays.
-func (l *Library) Want(segments []Segment) {
+// first, then by their order, and given up last when memory is short. What is
+// there already stays.
+func (l *Library) Want(list []Segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, it := range l.items {
-		it.standing = false
+	merged := make(map[key]Segment)
+	order := make(map[key]int)
+	for i, s := range list {
+		k := keyOf(s)
+		if old, twice := merged[k]; twice {
+			s.Recorded, s.Priority, s.ID = cmp.Or(old.Recorded, s.Recorded), max(old.Priority, s.Priority), cmp.Or(old.ID, s.ID)
+		} else {
+			order[k] = i
+		}
+		merged[k] = s
 	}
-	for i, s := range segments {
-		if !sayable(s) {
+	before := make(map[key]bool)
+	for k, it := range l.items {
+		before[k], it.standing = it.standing, false
+		if _, stays := merged[k]; !stays && it.asked == 0 {
+			l.dropLocked(it)
+		}
+	}
+	for k, s := range merged {
+		it := l.takeLocked(s)
+		if it == nil {
 			continue
 		}
-		it := l.takeLocked(s)
-		if !it.standing {
-			it.standing, it.order = true, i
-		}
-	}
-	for k, it := range l.items {
-		if !it.standing && it.asked == 0 {
-			l.dropLocked(k, it)
-		}
+		it.segment.ID, it.segment.Priority = s.ID, s.Priority
+		it.standing, it.order = true, order[k]
+		// What was only asked for has not been written until now.
+		it.unsaved = it.unsaved || !before[k] && it.stage == stageDone
 	}
 	l.prune = true
+	l.againLocked()
 	l.roomLocked()
 	l.wakeLocked()
 }
 
 // Request asks for segments that are not in the list, such as a notice that a
 // person has just written. They pass all that waits, and are never written to
-// the disk. Asking again for what is there keeps it from being forgotten.
-func (l *Library) Request(segments ...Segment) {
+// the disk. Asking again for what is there or has failed costs nothing.
+func (l *Library) Request(list ...Segment) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.requests++
 	news := false
-	for _, s := range segments {
-		if !sayable(s) {
+	for _, s := range list {
+		if old := l.items[keyOf(s)]; old != nil && old.standing {
+			s.Recorded = old.segment.Recorded // the list knows better
+		}
+		it := l.takeLocked(s)
+		if it == nil {
 			continue
 		}
-		_, known := l.items[key{s.Language, text(s)}]
-		it := l.takeLocked(s)
+		news = news || it.asked == 0
+		l.requests++
 		it.asked = l.requests
-		if it.stage == stageLook && it.Recorded == "" {
-			it.stage = stageRender // a disk that hangs must not hold up what is urgent
-			known = false
+		if it.stage == stageLook && s.Recorded == "" {
+			it.stage = stageRender // a disk that hangs does not hold up what is urgent
 		}
-		news = news || !known
 	}
-	l.forgetLocked()
 	if news {
+		l.roomLocked()
 		l.wakeLocked()
 	}
 }
 
-// Retry tries again at once what has failed. It does not wait for the outcome.
+// Retry tries at once what has failed, instead of at its time. It does not wait
+// for the outcome.
 func (l *Library) Retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.retry++
+	for _, it := range l.items {
+		if it.stage == stageFailed && it.segment.Text != "" && !errors.Is(it.err, errTooLong) {
+			it.stage = stageRender
+		}
+	}
+	l.recheck, l.rescan, l.resting = true, true, false
+	l.signalLocked()
+}
+
+// takeLocked returns the item of a segment, or nil for one that says nothing.
+func (l *Library) takeLocked(s Segment) *item {
+	k := keyOf(s)
+	if s.Language == "" || k.text == "" {
+		return nil
+	}
+	if _, known := l.probed[s.Language]; !known {
+		l.recheck = true
+	}
+	it := l.items[k]
+	if it != nil && it.segment.Recorded == s.Recorded {
+		return it
+	}
+	fresh := &item{segment: s}
+	if it != nil {
+		// Another item, so that what is done at this moment for the old one counts
+		// no more. The old sound is there until the new one is.
+		fresh.asked, fresh.samples, fresh.maker = it.asked, it.samples, it.maker
+	}
+	if s.Recorded == "" && utf8.RuneCountInString(s.Text) > MaxText {
+		fresh.stage, fresh.err = stageFailed, errTooLong
+	}
+	l.items[k] = fresh
+	return fresh
+}
+
+func (l *Library) dropLocked(it *item) {
+	l.bytes -= 2 * len(it.samples)
+	delete(l.items, keyOf(it.segment))
+}
+
+// setLocked gives an item its sound, unless nobody wants it any more.
+func (l *Library) setLocked(it *item, samples []int16, maker string, kept clip.Key, unsaved bool) {
+	if l.items[keyOf(it.segment)] != it {
+		return
+	}
+	l.bytes += 2 * (len(samples) - len(it.samples))
+	it.samples, it.maker, it.stage, it.err = samples, maker, stageDone, nil
+	it.kept, it.unsaved = kept, unsaved && it.standing
+	l.roomLocked()
 	l.wakeLocked()
 }
 
-// takeLocked returns the item of a segment, made or brought up to date.
-func (l *Library) takeLocked(s Segment) *item {
-	s.Text = text(s)
-	k := key{s.Language, s.Text}
-	it := l.items[k]
-	if it == nil {
-		it = &item{Segment: s}
-		l.items[k] = it
-		if utf8.RuneCountInString(s.Text) > MaxText {
-			it.stage, it.err = stageFailed, errTooLong
-		}
-		return it
-	}
-	it.Priority = max(it.Priority, s.Priority)
-	it.ID = cmp.Or(s.ID, it.ID)
-	if s.Recorded != "" && s.Recorded != it.Recorded {
-		// A new item, so that what a loop does at this moment for the old one
-		// counts no more; the old sound stays until there is the new one.
-		fresh := &item{Segment: it.Segment, order: it.order, standing: it.standing, asked: it.asked, samples: it.samples, maker: it.maker}
-		fresh.Recorded = s.Recorded
-		l.items[k] = fresh
-		return fresh
-	}
-	return it
-}
-
-// text returns what a segment is found by.
-func text(s Segment) string { return cmp.Or(s.Text, s.Recorded) }
-
-func sayable(s Segment) bool { return s.Language != "" && text(s) != "" }
-
-func (l *Library) dropLocked(k key, it *item) {
-	l.bytes -= 2 * len(it.samples)
-	delete(l.items, k)
-}
-
-// forgetLocked drops requests that were not asked for again for the longest time.
-func (l *Library) forgetLocked() {
-	var asked []*item
+// roomLocked brings the memory back within its bounds: first the requests
+// within their half, the oldest first, then the whole, the least urgent first.
+func (l *Library) roomLocked() {
+	var asked, standing []*item
+	requested := 0
 	for _, it := range l.items {
-		if !it.standing && it.asked > 0 {
+		switch {
+		case !it.standing:
 			asked = append(asked, it)
+			requested += 2 * len(it.samples)
+		case it.samples != nil:
+			standing = append(standing, it)
 		}
 	}
 	slices.SortFunc(asked, func(a, b *item) int { return cmp.Compare(a.asked, b.asked) })
-	for len(asked) > MaxRequests {
-		l.dropLocked(key{asked[0].Language, asked[0].Text}, asked[0])
+	for len(asked) > MaxRequests || len(asked) > 1 && requested > l.o.MemoryLimit/2 {
+		requested -= 2 * len(asked[0].samples)
+		l.dropLocked(asked[0])
 		asked = asked[1:]
+		l.againLocked()
+	}
+	slices.SortFunc(standing, func(a, b *item) int {
+		return cmp.Or(cmp.Compare(b.segment.Priority, a.segment.Priority), cmp.Compare(a.order, b.order))
+	})
+	for l.bytes > l.o.MemoryLimit && len(standing) > 0 {
+		last := standing[len(standing)-1]
+		standing = standing[:len(standing)-1]
+		l.bytes -= 2 * len(last.samples)
+		last.samples, last.stage, last.unsaved = nil, stageLeftOut, false
 	}
 }
 
-// wakeLocked lets both loops and everyone who waits for a clip look again.
-func (l *Library) wakeLocked() {
+// againLocked gives what was left out another chance, because there may be room.
+func (l *Library) againLocked() {
+	for _, it := range l.items {
+		if it.stage == stageLeftOut {
+			it.stage = stageLook
+		}
+	}
+}
+
+// signalLocked lets Run look again.
+func (l *Library) signalLocked() {
 	close(l.work)
+	l.work = make(chan struct{})
+}
+
+// wakeLocked lets Run and everyone who waits for a clip look again, and tells
+// the conditions.
+func (l *Library) wakeLocked() {
+	l.signalLocked()
 	close(l.changed)
-	l.work, l.changed = make(chan struct{}), make(chan struct{})
+	l.changed = make(chan struct{})
+	l.tellLocked()
 }

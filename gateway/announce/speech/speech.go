@@ -1,17 +1,27 @@
 // Package speech keeps what the loudspeakers say ready in memory: texts that
 // espeak-ng speaks, recordings of people, and chimes.
 //
-// A lookup never waits for a program or a disk. All of it is rendered before it
+// A lookup never waits for a program or a disk: everything is rendered before it
 // is needed, and what cannot be rendered is a condition.
 package speech
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/announce/clip"
 	"nabat/gateway/health"
+)
+
+// Bounds of what a Library takes.
+const (
+	// MaxText is the longest text of a segment, in characters.
+	MaxText = 1000
+	// MaxRequests is how many segments of Request are remembered; those that nobody
+	// asked for or looked up for the longest time give way.
+	MaxRequests = 48
 )
 
 // Segment is something to be said in one language.
@@ -44,15 +54,16 @@ type Options struct {
 	// Health is told the conditions voice-missing, voice-missing:LANGUAGE,
 	// clip-missing:ID, clips-not-kept and clips-left-out.
 	Health *health.Registry
-	// Log is told what was rendered, by ids and lengths, never by texts. Nil
-	// means nobody.
+	// Log is told what was rendered, by ids and lengths, never by texts:
+	// what people write may name a child. Nil means nobody.
 	Log *slog.Logger
 	// Timeout bounds one run of the program; zero means 10 s.
 	Timeout time.Duration
 	// Retry is how long after a failure it is tried again; zero means a minute.
 	Retry time.Duration
 	// MemoryLimit bounds the clips in memory, in bytes; zero means 32 MiB, which
-	// are eleven minutes.
+	// are eleven minutes. Request's share is a half. While a clip is made it takes
+	// up to 50 MB besides for the longest recording, usually below one.
 	MemoryLimit int
 }
 
@@ -63,4 +74,18 @@ type Stats struct {
 	Pending int // of these, those that are on their way
 	Bytes   int // of memory that clips take, without chimes
 	Limit   int // of these bytes
+}
+
+// New returns a library that holds the chimes and nothing else. Run fills it.
+func New(o Options) *Library {
+	o.Program = cmp.Or(o.Program, "espeak-ng")
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
+	o.Retry = cmp.Or(o.Retry, time.Minute)
+	o.MemoryLimit = cmp.Or(o.MemoryLimit, 32<<20)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return &Library{
+		o: o, chimes: clip.Chimes(), items: make(map[key]*item),
+		probed: make(map[alert.Language]error), told: make(map[string]bool), recheck: true,
+		work: make(chan struct{}), changed: make(chan struct{}),
+	}
 }
