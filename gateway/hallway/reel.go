@@ -101,8 +101,6 @@ func (r *reel) at(elapsed time.Duration) (*image.RGBA, time.Duration) {
 	}
 	column := int(elapsed / step)
 	img := blankOf(r.nature.size, one.img.At(0, 0))
-	// It begins with its start at the left edge, where it is read at once, only
-	// the first time round it would be missed: so it comes in from the right.
 	draw.Draw(img, img.Bounds(), one.img, image.Pt(column-r.nature.size.X, 0), draw.Src)
 	return img, time.Duration(column+1)*step - elapsed
 }

@@ -93,7 +93,7 @@ func (p *pane) scene(view *alert.View, now alert.Stamp) scene {
 	var news strings.Builder
 	for _, one := range pages {
 		if one.Clock {
-			one.Title = ""
+			one = page{}
 		}
 		for _, s := range append([]string{one.Banner, string(one.Arrow), strconv.Itoa(int(one.Tone))}, one.parts()...) {
 			news.WriteString(strconv.Quote(s))
