@@ -145,7 +145,7 @@ func TestWhatAnEventSays(t *testing.T) {
 		"a day is left out by its date":  {[]string{event1("DTSTART:20260901T090000", "SUMMARY:да", "RRULE:FREQ=DAILY;COUNT=2", "EXDATE;VALUE=DATE:20260902")}, []string{said}},
 		"a period":                       {[]string{event1("DTSTART:20260801T090000", "SUMMARY:да", "EXDATE:20260801T090000", "RDATE;VALUE=PERIOD:20260901T040000Z/PT1H")}, []string{said}},
 		"until a day, included":          {[]string{event1("DTSTART:20260831T090000", "EXDATE:20260831T090000", "SUMMARY:да", "RRULE:FREQ=DAILY;UNTIL=20260901")}, []string{said}},
-		"until a moment in UTC":          {[]string{event1("DTSTART:20260901T090000", "SUMMARY:да", "RRULE:FREQ=DAILY;UNTIL=20260902T035959Z;")}, []string{said}},
+		"until a moment in UTC":          {[]string{event1("DTSTART:20260901T090000", "SUMMARY:да", "RRULE:FREQ=DAILY;UNTIL=20260901T043000Z;")}, []string{said}},
 		"lower case":                     {[]string{event1("dtstart:20260901T090000", "summary:да", "rrule:freq=daily;count=1")}, []string{said}},
 		"a series of years ago":          {[]string{event1("DTSTART:19900903T090000", "SUMMARY:да", "RRULE:FREQ=WEEKLY;INTERVAL=2;UNTIL=20260801T000000Z")}, nil},
 		"control characters":             {[]string{event1("DTSTART:20260901T090000", "SUMMARY:\x1b[31m да\\n\\n да \u202e")}, []string{"2026-09-01 09:00 name=[31m да да says=[31m да да in *"}},
@@ -246,21 +246,25 @@ func TestHostileCalendars(t *testing.T) {
 		}
 		return b.String()
 	}
-	for name, rule := range map[string]string{
-		"a day that never comes":        "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
-		"a week that never comes":       "FREQ=YEARLY;BYWEEKNO=20;BYMONTH=1",
-		"a position that never comes":   "FREQ=MONTHLY;BYDAY=MO;BYSETPOS=31",
-		"days that are counted":         "FREQ=DAILY;COUNT=1000000000",
-		"often":                         "FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23;BYMINUTE=0,30",
-		"a step beyond the end of time": "FREQ=YEARLY;INTERVAL=1000",
+	const much, often = "take too much work", "comes too often"
+	for name, tt := range map[string]struct{ rule, problem string }{
+		"a day that never comes":        {"FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30", much},
+		"a week that never comes":       {"FREQ=YEARLY;BYWEEKNO=20;BYMONTH=1", much},
+		"a position that never comes":   {"FREQ=MONTHLY;BYDAY=MO;BYSETPOS=31", much},
+		"days that are counted":         {"FREQ=DAILY;COUNT=1000000000", often},
+		"often":                         {"FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23;BYMINUTE=0,30", often},
+		"a step beyond the end of time": {"FREQ=YEARLY;INTERVAL=1000", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f, err := ReadCalendar(strings.NewReader(calendar(good, never(rule))), schoolYear(t))
+			f, err := ReadCalendar(strings.NewReader(calendar(good, never(tt.rule))), schoolYear(t))
 			if err != nil {
 				t.Fatal(err)
 			}
 			if !slices.ContainsFunc(f.Entries, func(e Entry) bool { return e.Words.RU == "да" }) {
 				t.Error("the good event is lost")
+			}
+			if tt.problem != "" && !slices.ContainsFunc(f.Problems, func(p Problem) bool { return strings.Contains(p.What, tt.problem) }) {
+				t.Errorf("nothing says that the rules %s", tt.problem)
 			}
 			if len(f.Entries) > maxEntries || len(f.Problems) > maxProblems+1 {
 				t.Errorf("%d entries, %d problems", len(f.Entries), len(f.Problems))

@@ -1,11 +1,15 @@
 package timetable
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"nabat/gateway/alert"
 )
 
 // tables makes timetables with rules, terms, holidays and dated entries around
@@ -40,7 +44,7 @@ func zones1(t *rapid.T, all []*time.Location) *time.Location {
 
 func TestProperties(t *testing.T) {
 	var all []*time.Location
-	for _, name := range []string{"UTC", "Asia/Almaty", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo"} {
+	for _, name := range []string{"UTC", "Asia/Almaty", "Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "America/Havana", "Africa/Cairo", "America/Nuuk"} {
 		all = append(all, zone(t, name))
 	}
 	moment := func(t *rapid.T, name string, loc *time.Location) time.Time {
@@ -128,4 +132,25 @@ func ruleOf(t *rapid.T, table Table, e Entry) {
 			t.Fatalf("%v was moved from %v to %v without a gap", e, r.At, reading)
 		}
 	}
+}
+
+// A series of long ago is taken up in its middle: with a count, which forbids
+// that, it is the same.
+func TestALongSeriesIsTheSame(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		rule := "RRULE:FREQ=" + rapid.SampledFrom([]string{"DAILY", "WEEKLY", "WEEKLY;BYDAY=MO,SU", "WEEKLY;WKST=SU;BYDAY=SU,SA", "DAILY;BYMONTH=9", "MONTHLY;BYDAY=-1FR", "YEARLY"}).Draw(t, "rule") +
+			fmt.Sprintf(";INTERVAL=%d", rapid.IntRange(1, 9).Draw(t, "interval"))
+		start := day("1990-01-01").AddDate(0, 0, rapid.IntRange(0, 13_000).Draw(t, "start")).Format("DTSTART:20060102T090000")
+		o := Options{From: day("2026-08-01"), To: day("2027-07-01"), Language: alert.Russian}
+		var feeds [2]Feed
+		for i, count := range []string{"", ";COUNT=1000000"} {
+			var err error
+			if feeds[i], err = ReadCalendar(strings.NewReader(calendar(event1(start, "SUMMARY:a", rule+count))), o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if a, b := lines(feeds[0]), lines(feeds[1]); !slices.Equal(a, b) {
+			t.Fatalf("%v without a count, %v with one", a, b)
+		}
+	})
 }

@@ -113,6 +113,9 @@ func scan(text string) (source, error) {
 			}
 		case "END":
 			if len(open) == 0 || open[len(open)-1] != kind {
+				if i == len(physical)-1 {
+					return source{}, cutOff(at)
+				}
 				return source{}, Problem{Line: at, What: "END:" + quote(kind) + " ends what had not begun", Remedy: "export the calendar again, and do not change the file by hand"}
 			}
 			open = open[:len(open)-1]
@@ -133,9 +136,13 @@ func scan(text string) (source, error) {
 		return source{}, Problem{Line: 1, What: "the file is empty", Remedy: `export the calendar as "iCalendar" or ".ics"`}
 	}
 	if len(open) > 0 || latest != "END:VCALENDAR" {
-		return source{}, Problem{Line: len(physical), What: "the file ends before END:VCALENDAR", Remedy: "it was copied in part: copy or export it again"}
+		return source{}, cutOff(len(physical))
 	}
 	return s, nil
+}
+
+func cutOff(line int) Problem {
+	return Problem{Line: line, What: "the file ends before END:VCALENDAR", Remedy: "it was copied in part: copy or export it again"}
 }
 
 func folded(line string) bool { return line != "" && (line[0] == ' ' || line[0] == '\t') }

@@ -44,8 +44,9 @@ func times(list []Entry) string {
 }
 
 func TestADayOfClocks(t *testing.T) {
-	berlin, saoPaulo, apia := zone(t, "Europe/Berlin"), zone(t, "America/Sao_Paulo"), zone(t, "Pacific/Apia")
+	berlin, nuuk, saoPaulo, apia := zone(t, "Europe/Berlin"), zone(t, "America/Nuuk"), zone(t, "America/Sao_Paulo"), zone(t, "Pacific/Apia")
 	table := Table{Rules: []Rule{rule("a", 2*hour+30*time.Minute), rule("b", 3*hour), rule("m", 0)}}
+	late := rule("late", 23*hour+30*time.Minute, time.Saturday)
 	tests := map[string]struct {
 		loc  *time.Location
 		day  time.Time
@@ -59,11 +60,17 @@ func TestADayOfClocks(t *testing.T) {
 			"m/2026-10-25 2026-10-25 00:00 +0200\na/2026-10-25 2026-10-25 02:30 +0200\nb/2026-10-25 2026-10-25 03:00 +0100"},
 		"a midnight that does not exist": {saoPaulo, time.Date(2018, 11, 4, 12, 0, 0, 0, saoPaulo),
 			"m/2018-11-04 2018-11-04 01:00 -0200\na/2018-11-04 2018-11-04 02:30 -0200\nb/2018-11-04 2018-11-04 03:00 -0200"},
+		"a time whose gap ends at midnight rings on the next day": {nuuk, time.Date(2025, 3, 30, 12, 0, 0, 0, nuuk),
+			"late/2025-03-29 2025-03-30 00:00 -0100\nm/2025-03-30 2025-03-30 00:00 -0100\na/2025-03-30 2025-03-30 02:30 -0100\nb/2025-03-30 2025-03-30 03:00 -0100"},
 		"a leap day": {time.UTC, day("2028-02-29"),
 			"m/2028-02-29 2028-02-29 00:00 +0000\na/2028-02-29 2028-02-29 02:30 +0000\nb/2028-02-29 2028-02-29 03:00 +0000"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
+			table := table
+			if tt.loc == nuuk {
+				table.Rules = append([]Rule{late}, table.Rules...)
+			}
 			if got := times(table.Day(tt.day)); got != tt.want {
 				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
 			}
