@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/emiago/sipgo"
@@ -27,8 +28,10 @@ type agent struct {
 	to        string // the device's host:port, resolved
 
 	mu sync.Mutex
-	// own is our port, known after the first request. mu guards it.
-	own int
+	// own is our port, known after the first request; conns is what requests went
+	// out on. mu guards them.
+	own   int
+	conns []sip.Connection
 }
 
 // newAgent finds the device and our own address as the device sees it. serve
@@ -108,6 +111,9 @@ func (a *agent) start(ctx context.Context, req *sip.Request) (*sip.ClientTx, err
 	port := req.Via().Port
 	a.mu.Lock()
 	a.own = port
+	if !slices.Contains(a.conns, tx.Connection()) {
+		a.conns = append(a.conns, tx.Connection())
+	}
 	a.mu.Unlock()
 	if c := req.Contact(); c != nil && c.Address.Port == 0 {
 		c.Address.Port = port
@@ -151,10 +157,23 @@ func (a *agent) bind(req *sip.Request, to string) {
 	req.Laddr = sip.Addr{IP: a.local.AsSlice(), Port: a.port()}
 }
 
-// close ends all transactions and closes the socket.
+// close ends all transactions and closes the sockets. It does so below sipgo's
+// own Close, which counts a reference too few for each socket and complains of
+// that in the log of the whole program.
 func (a *agent) close() {
-	// What it would say is that a connection was closed already.
-	_ = a.ua.Close()
+	a.ua.TransactionLayer().Close()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, c := range a.conns {
+		switch c := c.(type) {
+		case *sip.UDPConnection:
+			_ = c.PacketConn.Close()
+		case *sip.TCPConnection:
+			_ = c.Conn.Close()
+		default:
+			_ = c.Close()
+		}
+	}
 }
 
 // unreachable is an error of a connection that could not be made.

@@ -52,9 +52,9 @@ func parse(b []byte) (media, error) {
 		return media{}, fmt.Errorf("the device's description has %d bytes, which is too much", len(b))
 	}
 	m := media{packet: 20 * time.Millisecond}
-	var session, here, at string // addresses; directions in session and m
-	var found, inside bool       // an audio line; inside it
+	var session, here, at string // addresses
 	var port uint16
+	first, inside := true, false // before all media lines; behind ours
 	for line := range strings.SplitSeq(string(b), "\n") {
 		line = strings.TrimRight(line, "\r")
 		if len(line) < 2 || line[1] != '=' {
@@ -63,28 +63,28 @@ func parse(b []byte) (media, error) {
 		value := line[2:]
 		switch line[0] {
 		case 'm':
-			inside = false
-			if found || !strings.HasPrefix(value, "audio ") {
+			first, inside = false, false
+			if port != 0 || !strings.HasPrefix(value, "audio ") {
 				continue
 			}
 			var err error
 			if port, m.law, err = audioLine(value); err != nil {
 				return media{}, err
 			}
-			found, inside = port != 0, port != 0
+			inside = port != 0
 		case 'c':
 			if addr, ok := strings.CutPrefix(value, "IN IP4 "); ok && inside {
 				here = addr
-			} else if ok && !found {
+			} else if ok && first {
 				session = addr
 			}
 		case 'a':
-			if inside || !found {
+			if inside || first {
 				m.attribute(value)
 			}
 		}
 	}
-	if !found {
+	if port == 0 {
 		return media{}, errors.New("the device takes no sound in this call: look for its audio or paging settings")
 	}
 	if at = here; at == "" {
@@ -110,8 +110,8 @@ func audioLine(value string) (uint16, g711.Law, error) {
 	if len(f) < 4 {
 		return 0, 0, fmt.Errorf("the device's description is damaged at %.60q", "m="+value)
 	}
-	first, _, _ := strings.Cut(f[1], "/")
-	port, err := strconv.ParseUint(first, 10, 16)
+	number, _, _ := strings.Cut(f[1], "/")
+	port, err := strconv.ParseUint(number, 10, 16)
 	if err != nil {
 		return 0, 0, fmt.Errorf("the device's description is damaged at %.60q", "m="+value)
 	}

@@ -20,7 +20,7 @@ import (
 const (
 	// deaf is how long a device may leave a question within a call unanswered,
 	// pause the time between two questions: together under 5 s.
-	deaf  = 3500 * time.Millisecond
+	deaf  = 3 * time.Second
 	pause = time.Second
 	// tail is how long the device keeps sound back to even the network out.
 	tail = 200 * time.Millisecond
