@@ -51,6 +51,8 @@ func TestABellIsDroppedWhere(t *testing.T) {
 	}{
 		{"nothing is in the way", func(*stage, *driver) {}, 1},
 		{"hours are quiet", func(s *stage, _ *driver) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.table.Quiet = []timetable.Hours{{From: 12 * time.Hour, To: 13 * time.Hour}}
 		}, 0},
 		{"an emergency is open", func(s *stage, _ *driver) { s.raise(alert.Fire, alert.LevelEmergency, alert.Actual) }, 0},

@@ -26,6 +26,7 @@ type source struct {
 	mu      sync.Mutex // guards all fields below
 	view    *alert.View
 	changed chan struct{}
+	looks   int // how often View was asked
 }
 
 func newSource() *source { return &source{changed: make(chan struct{})} }
@@ -33,7 +34,14 @@ func newSource() *source { return &source{changed: make(chan struct{})} }
 func (s *source) View() *alert.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.looks++
 	return s.view
+}
+
+func (s *source) looked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.looks
 }
 
 func (s *source) Changed() <-chan struct{} {
@@ -171,17 +179,28 @@ type driver struct {
 	voices *voices
 	begin  time.Time
 
-	mu      sync.Mutex    // guards all fields below
-	absent  error         // what Open, Check and Write say
-	deaf    chan struct{} // calls wait for it and do not heed their context, where it is not nil
-	slow    bool          // calls wait for their context, and Close ends them
-	open    int
-	most    int // streams open at once
+	mu     sync.Mutex    // guards all fields below
+	absent error         // what Open, Check and Write say
+	deaf   chan struct{} // calls wait for it and do not heed their context, where it is not nil
+	slow   bool          // calls wait for their context, and Close ends them
+	takes  []take
+	counts
+}
+
+// counts are what a driver was asked for.
+type counts struct {
+	open    int // streams that are open
+	most    int // streams that were open at once
 	opened  int
 	checked int
-	closed  int
-	takes   []take
+	closed  int // calls of the driver's Close
 	calls   int // of Open and Write
+}
+
+func (d *driver) count() counts {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.counts
 }
 
 // take is some samples, from when to when they sound.
@@ -454,10 +473,10 @@ type stage struct {
 	voices *voices
 	health *health.Registry
 	job    *Job
-	table  timetable.Table
 
-	mu  sync.Mutex // guards log
-	log []alert.Event
+	mu    sync.Mutex // guards what follows
+	table timetable.Table
+	log   []alert.Event
 }
 
 // play sets up a job; open starts it.
@@ -474,7 +493,12 @@ func (s *stage) open(site *alert.Site, speakers ...Speaker) (stop func()) {
 	s.t.Helper()
 	job, err := New(Options{
 		Site: site, Source: s.src, Clock: s.clock, Health: s.health, Voices: s.voices, Speakers: speakers,
-		Timetable: func() timetable.Table { return s.table }, Location: time.UTC,
+		Location: time.UTC,
+		Timetable: func() timetable.Table {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.table
+		},
 		Record: func(e alert.Event) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -86,7 +86,7 @@ func TestAnEmergencyIsSaidAtOnceUntilItIsCleared(t *testing.T) {
 			events[1] != id+" in north x1: said in full" {
 			t.Errorf("the play log is %q", events)
 		}
-		if d.open != 0 {
+		if d.count().open != 0 {
 			t.Error("the output is not given back")
 		}
 	})
@@ -359,8 +359,8 @@ func TestTheEndIsSilentAtOnce(t *testing.T) {
 		if last := heard[len(heard)-1]; last.at+last.long > at+time.Millisecond {
 			t.Errorf("stopped at %v, heard until %v", at, last.at+last.long)
 		}
-		if d.open != 0 || d.closed != 1 {
-			t.Errorf("%d streams open, the driver closed %d times", d.open, d.closed)
+		if d.count().open != 0 || d.count().closed != 1 {
+			t.Errorf("%d streams open, the driver closed %d times", d.count().open, d.count().closed)
 		}
 		check(t, "the play log", s.events(), []string{id + " in north x0: the gateway stops"})
 	})
@@ -380,9 +380,63 @@ func TestAnEmergencyHasADriverOfItsOwn(t *testing.T) {
 		s.clear(id)
 		wait(20 * time.Second)
 		check(t, "the usual group afterwards", usual.names()[2:], notice("bus"))
-		if usual.open+urgent.open != 0 {
+		if usual.count().open+urgent.count().open != 0 {
 			t.Error("an output is not given back")
 		}
+	})
+}
+
+func TestALoudspeakerOfTwoZones(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		d := s.driver()
+		defer s.open(school(), Speaker{ID: "hall", Zones: []string{"*"}, Driver: d})()
+		id := s.raise(alert.Medical, alert.LevelEmergency, alert.Actual)
+		s.announce("n1", "bus", 0, "*")
+		wait(5 * time.Second)
+		if list := s.job.Sounding(); len(list) != 1 || list[0].Zone != "north" {
+			t.Errorf("sounding is %+v", list)
+		}
+		s.clear(id)
+		wait(20 * time.Second)
+		names := d.names()
+		check(t, "the end", names[len(names)-3:], notice("bus"))
+		check(t, "the play log", s.events(), []string{
+			id + " in north x0: no longer due", id + " in north x1: said in full", "n1 in north x1: said in full", "n1 in south x1: said in full",
+		})
+	})
+}
+
+// An all-clear that gave way to another emergency is not said a second time.
+func TestAnAllClearIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		d := s.driver()
+		defer s.open(school(), north(d))()
+		s.clear(s.raise(alert.Fire, alert.LevelEmergency, alert.Actual))
+		wait(10 * time.Second)
+		s.announce("n1", "urgent", alert.PriorityEmergency, "north")
+		wait(10 * time.Second)
+		s.end("n1")
+		wait(time.Minute)
+		if n := len(slices.DeleteFunc(d.names(), func(n string) bool { return n != "<all-clear>" })); n != 1 {
+			t.Errorf("the all-clear was heard %d times: %q", n, d.names())
+		}
+	})
+}
+
+func TestAnEmergencyWithoutAnySoundHasItsUsualChime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		site := school()
+		site.Messages = append(site.Messages, alert.Message{ID: "out", Text: alert.Text{RU: "out"}, Chime: alert.ChimeNone})
+		site.Plans[0].Message, site.Plans[0].ShowPlace = "out", false
+		s.voices.without = func(alert.Language, string) bool { return true }
+		d := s.driver()
+		defer s.open(site, north(d))()
+		s.raise(alert.Fire, alert.LevelEmergency, alert.Actual)
+		wait(time.Second)
+		check(t, "heard", d.names(), []string{"<evacuate>"})
 	})
 }
 

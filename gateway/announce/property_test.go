@@ -125,6 +125,9 @@ func (m model) check(d *driver, changed, now time.Duration) string {
 			names = append(names, i.names...)
 		}
 	}
+	if top > 0 && top < 10 { // that a real danger is over goes before a drill
+		names = append(names, "<all-clear>", says("kk", "pa.over"), says("ru", "pa.over"))
+	}
 	last := changed
 	for _, h := range d.heard() {
 		if h.name == says("kk", "pa.kind.bullying") || h.name == says("ru", "pa.kind.bullying") {

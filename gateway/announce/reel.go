@@ -58,12 +58,26 @@ func newReel(a Announcement, v Voices, natural bool) *reel {
 		r.part(p)
 	}
 	if sayable || !guarded(a) {
-		r.cues = append([]cue{{chime: a.Chime, pause: afterChime}}, r.cues...)
+		r.cues = append([]cue{{chime: r.chime(a), pause: afterChime}}, r.cues...)
 	}
 	if a.Repeat {
 		r.cues = append(r.cues, cue{pause: beforeRepeat})
 	}
 	return r
+}
+
+// chime returns an announcement's chime. An emergency that has none, and no
+// words at this moment, has the usual one: it must not be silent.
+func (r *reel) chime(a Announcement) alert.Chime {
+	if a.Chime != alert.ChimeNone || a.Priority < alert.PriorityEmergency {
+		return a.Chime
+	}
+	for _, p := range a.Parts {
+		if slices.ContainsFunc(p.Words, func(s Segment) bool { return r.lookup(s) != nil }) {
+			return a.Chime
+		}
+	}
+	return chimeOf(a.Priority)
 }
 
 // guarded reports whether words must say that it is not real.

@@ -13,17 +13,16 @@ import (
 // wait is over. Meanwhile it proves that the output would work.
 func (o *output) idle(ctx context.Context, e ears, wanted bool, wait time.Duration) {
 	now := time.Now()
-	switch {
-	case o.probe != nil && !o.probe.dropped:
-		wait = min(wait, o.probe.late.Sub(now))
-	case o.probe == nil && !wanted && !now.Before(o.probeAt):
+	if o.probe == nil && !wanted && !now.Before(o.probeAt) {
 		o.check(ctx)
-		wait = min(wait, checkLimit)
-	case !wanted:
-		wait = min(wait, o.probeAt.Sub(now))
 	}
-	if wanted {
+	switch {
+	case wanted:
 		wait = min(wait, o.retryAt.Sub(now))
+	case o.probe == nil:
+		wait = min(wait, o.probeAt.Sub(now))
+	case !o.probe.dropped:
+		wait = min(wait, o.probe.late.Sub(now))
 	}
 	var checked chan error
 	if o.probe != nil {

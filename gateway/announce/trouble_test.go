@@ -68,8 +68,8 @@ func TestAnOutputThatBreaksWhileItSounds(t *testing.T) {
 				if i == len(heard) || heard[i].name != "<evacuate>" || heard[i].at > broken+lastRetry+writeLimit {
 					t.Errorf("back at %v, heard %v", broken, heard[i:])
 				}
-				if bad.most != 1 {
-					t.Errorf("%d streams were open at once", bad.most)
+				if bad.count().most != 1 {
+					t.Errorf("%d streams were open at once", bad.count().most)
 				}
 				s.clear(id)
 				wait(time.Minute)
@@ -106,8 +106,8 @@ func TestAnOutputThatBreaksWhileItRests(t *testing.T) {
 				d := s.driver()
 				defer s.open(school(), north(d))()
 				wait(10*time.Second + 100*time.Millisecond)
-				if d.checked < 4 || d.opened != 0 {
-					t.Errorf("checked %d times and opened %d times in 10 s", d.checked, d.opened)
+				if d.count().checked < 4 || d.count().opened != 0 {
+					t.Errorf("checked %d times and opened %d times in 10 s", d.count().checked, d.count().opened)
 				}
 				d.set(way.begin)
 				wait(5 * time.Second)
@@ -115,6 +115,9 @@ func TestAnOutputThatBreaksWhileItRests(t *testing.T) {
 					t.Errorf("5 s later the conditions are %q, want %q", got, way.condition)
 				}
 				wait(time.Minute)
+				if s.src.looked() > 500 {
+					t.Errorf("it looked %d times in a minute", s.src.looked())
+				}
 				d.set(way.end)
 				wait(6 * time.Second)
 				if got := s.conditions(); got != "" {
@@ -148,8 +151,11 @@ func TestAnOutputThatIsBrokenFromTheStartIsOneLineOfTheLog(t *testing.T) {
 				if events := s.events(); len(events) != 1 || !strings.HasPrefix(events[0], id+" in north x0: nobody could hear it; hall was silent: ") {
 					t.Errorf("the play log is %q", events)
 				}
-				if n := d.calls; n > 150 {
+				if n := d.count().calls; n > 150 {
 					t.Errorf("%d attempts in ten minutes", n)
+				}
+				if s.src.looked() > 3000 {
+					t.Errorf("it looked %d times in eleven minutes", s.src.looked())
 				}
 			})
 		})
@@ -185,8 +191,8 @@ func TestAnOutputThatOpensAndHangsIsTriedWithPauses(t *testing.T) {
 		if got := s.conditions(); got != "speaker-hung:hall" {
 			t.Errorf("conditions are %q", got)
 		}
-		if d.opened > 100 || d.opened < 50 {
-			t.Errorf("opened %d times in ten minutes", d.opened)
+		if d.count().opened > 100 || d.count().opened < 50 {
+			t.Errorf("opened %d times in ten minutes", d.count().opened)
 		}
 		if events := s.events(); len(events) != 1 {
 			t.Errorf("the play log is %q", events)
