@@ -25,6 +25,9 @@ func figures() []figure {
 		{"live", measureLive},
 		{"paint", measurePaint},
 		{"crowd", measureCrowd},
+		{"voice", measureVoice},
+		{"packets", measurePackets},
+		{"zones", measureZones},
 		{"lamp", measureLamp},
 		{"drain", measureDrain},
 		{"http", measureHTTP},
@@ -52,19 +55,21 @@ type sizes struct {
 	every   time.Duration // distance of its alarms
 	paints  int           // alerts that a browser shows in one turn
 	screens int           // lobby screens at once
+	says    int           // emergencies that loudspeakers say
+	speak   time.Duration // how long many zones speak at once
 }
 
 func full() sizes {
 	return sizes{
 		rounds: 10, swaps: 20, presses: 10, rest: 10 * time.Millisecond, warm: 1500, drain: 100_000, queued: 1_000_000, starts: 9,
-		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 20, screens: 32,
+		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 20, screens: 32, says: 100, speak: 20 * time.Second,
 	}
 }
 
 func small() sizes {
 	return sizes{
 		quick: true, rounds: 2, swaps: 2, presses: 10, rest: time.Millisecond, warm: 10, drain: 2000, queued: 20_000, starts: 1,
-		settle: 100 * time.Millisecond, storm: 300 * time.Millisecond, every: 10 * time.Millisecond, paints: 2, screens: 4,
+		settle: 100 * time.Millisecond, storm: 300 * time.Millisecond, every: 10 * time.Millisecond, paints: 2, screens: 4, says: 2, speak: time.Second,
 	}
 }
 

@@ -28,7 +28,7 @@ func TestQuickRunMeasuresEveryFigure(t *testing.T) {
 	dir := t.TempDir()
 	binary, report := filepath.Join(dir, "nabat"), filepath.Join(dir, "figures.md")
 	args := []string{"-quick", "-dir", dir, "-nabat", binary, "-dispatch", filepath.Join(dir, "nabat-dispatch"), "-o", report}
-	want := map[string]int{"commit": 1, "live": 1, "paint": 1, "crowd": 1, "lamp": 1, "drain": 2, "http": 2, "append": 1, "start": 4, "overtake": 2, "ingest": 1, "storm": 1}
+	want := map[string]int{"commit": 1, "live": 1, "paint": 1, "crowd": 1, "voice": 1, "packets": 1, "zones": 1, "lamp": 1, "drain": 2, "http": 2, "append": 1, "start": 4, "overtake": 2, "ingest": 1, "storm": 1}
 	if testing.Short() {
 		for _, others := range []string{"paint", "lamp", "start"} {
 			delete(want, others)
