@@ -81,6 +81,7 @@ func (v demoVerb) config(dir string) (*config.Config, string, error) {
 		return nil, "", fmt.Errorf("the demonstration's own configuration: %w", err)
 	}
 	c.DataDir, c.Web.Listen = dir, v.Listen
+	c.Warnings = nil // they are about a school that is going to be used
 	c.Lobby.Slides, err = demoSlides(dir)
 	return c, fresh, err
 }
