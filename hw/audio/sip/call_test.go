@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -270,5 +273,71 @@ func TestClosedSoundPortIsNoticed(t *testing.T) {
 	}
 	contains(t, untilError(t, s), "nobody takes the packets")
 	_ = s.Close()
+	p.done(t)
+}
+
+// Anybody on the network can send to our port: what does not know the name of
+// the call and its tags ends nothing.
+func TestStrangersCannotHangUp(t *testing.T) {
+	t.Parallel()
+	r := rtptest.Listen(t, "127.0.0.1:0", "")
+	p := startPhone(t, "answers", "udp", 0, r.Port(), 0)
+	s, err := driver(t, p.port, sip.Options{}).Open(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Contact: <sip:nabat@(127.0.0.1:\d+)>`).FindStringSubmatch(p.heard())
+	id := regexp.MustCompile(`Call-ID: (\S+)`).FindStringSubmatch(p.heard())
+	if found == nil || id == nil {
+		t.Fatalf("no contact in:\n%s", p.heard())
+	}
+	stranger, err := net.Dial("udp4", found[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	bye := "BYE sip:nabat@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bK.stranger\r\nFrom: <sip:x@127.0.0.1>;tag=x\r\n" +
+		"To: <sip:y@127.0.0.1>;tag=y\r\nCall-ID: %s\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n"
+	for _, b := range []string{"\x00\x01\x02", "INVITE", "SIP/2.0 200 OK\r\n\r\n", fmt.Sprintf(bye, stranger.LocalAddr(), id[1])} {
+		if _, err := stranger.Write([]byte(b)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := stranger.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 2000)
+	if _, err := stranger.Read(answer); err != nil || !bytes.HasPrefix(answer, []byte("SIP/2.0 481")) {
+		t.Errorf("%v: %.60q", err, answer)
+	}
+	before := len(r.Packets(t))
+	r.Wait(t, before+10)
+	if err := s.Flush(); err != nil {
+		t.Errorf("a stranger ended the call: %v", err)
+	}
+	_ = s.Close()
+	p.done(t)
+}
+
+func TestCloseEndsABlockedWrite(t *testing.T) {
+	t.Parallel()
+	r := rtptest.Listen(t, "127.0.0.1:0", "")
+	p := startPhone(t, "answers", "udp", 0, r.Port(), 0)
+	s, err := driver(t, p.port, sip.Options{}).Open(soon(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrote := make(chan error, 1)
+	go func() { wrote <- s.Write(context.Background(), make([]int16, 60*audio.Rate)) }()
+	r.Wait(t, 3)
+	_ = s.Close()
+	select {
+	case err := <-wrote:
+		if err == nil {
+			t.Error("a minute of sound was taken")
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it still blocks")
+	}
 	p.done(t)
 }
