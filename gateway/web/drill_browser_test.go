@@ -93,7 +93,7 @@ func TestBrowserTeamAndAnnouncementsAreShown(t *testing.T) {
 	look(t, lobby, "lobby-notices-long.png")
 	a := h.press(raise{kind: alert.Intruder, place: "room-204", level: alert.LevelEmergency, hold: true, ago: 4 * time.Minute, truth: alert.TruthReceived})
 	h.say(a, alert.Responding, "Экипаж 7", h.now().Wall.Add(9*time.Minute))
-	lobby.eventually(`document.querySelectorAll(".team").length === 3 && document.getElementById("notices").classList.contains("strip")`)
+	lobby.eventually(`document.querySelectorAll(".team").length === 3 && document.querySelector(".main .team").offsetParent && document.getElementById("notices").classList.contains("strip")`)
 	lobby.eventually(whole)
 	lobby.eventually(`[...document.querySelectorAll(".notice")].every((n) => n.querySelectorAll("p.on").length === 1)`)
 	look(t, lobby, "lobby-team.png")

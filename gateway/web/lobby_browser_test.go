@@ -147,10 +147,11 @@ func TestBrowserKeyWordsAreATenthOfTheScreen(t *testing.T) {
 				p.eventually(onTheGlass)
 				// A browser that has just got another size may not have drawn yet.
 				var got []float64
-				for tries := 0; tries == 0 || (tries < 100 && (len(got) != lines || slices.Min(got) < 0.1)); tries++ {
+				for tries := 0; tries == 0 || (tries < 20 && (len(got) != lines || slices.Min(got) < 0.1)); tries++ {
 					p.run(chromedp.Evaluate(`new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(() => drawn(`+capitals+`))))`, &got,
 						func(e *runtime.EvaluateParams) *runtime.EvaluateParams { return e.WithAwaitPromise(true) }))
 				}
+				p.eventually(`[...document.querySelectorAll(".keys")].every((keys) => ["ru", "kk"].every((l) => keys.querySelector("[lang=" + l + "]").offsetParent))`)
 				if len(got) != lines || slices.Min(got) < 0.1 {
 					t.Errorf("%s, %s, %s: capitals %.3f, want %d of a tenth", lang, kind, name, got, lines)
 				}

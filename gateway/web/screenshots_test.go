@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func TestBrowserScreenshots(t *testing.T) {
 		if len(body) > maxPicture {
 			t.Errorf("%s takes %d KiB, want at most %d", name, len(body)>>10, maxPicture>>10)
 		}
-		if forReadme := name == "lobby.png" || name == "console.png" || name == "wall.png"; !forReadme && !*allShots {
+		if forReadme := slices.Contains([]string{"lobby.png", "lobby-day.png", "lobby-drill.png", "lobby-all-clear.png", "lobby-care.png", "console.png", "wall.png"}, name); !forReadme && !*allShots {
 			return
 		}
 		if err := os.WriteFile(filepath.Join(dir, name), body, 0o644); err != nil {
@@ -64,6 +65,17 @@ func TestBrowserScreenshots(t *testing.T) {
 	lobby.open(srv.URL + "/lobby")
 	lobby.eventually(`!document.getElementById("idle").hidden`)
 	shoot(lobby, "lobby-idle.png")
+	ordinary := newHouse()
+	lobby.open(serve(t, lived(t, ordinary, nil)).URL + "/lobby")
+	lobby.eventually(`document.querySelector("#slide h1")`)
+	shoot(lobby, "lobby-day.png")
+	ordinary.overFor(ordinary.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency}), 0)
+	lobby.eventually(lobbyOver)
+	shoot(lobby, "lobby-all-clear.png")
+	ordinary.overFor(ordinary.press(raise{kind: alert.Intruder, place: "gym", level: alert.LevelEmergency}), 3*time.Minute)
+	ordinary.change(func(v *alert.View) { v.Ended = v.Ended[:1] })
+	lobby.eventually(`!document.getElementById("care").hidden`)
+	shoot(lobby, "lobby-care.png")
 	crowd := newHouse()
 	for _, place := range []string{"room-204", "gym", "canteen", "entrance", "room-207"} {
 		crowd.press(raise{kind: alert.Stranger, place: place, level: alert.LevelEmergency})

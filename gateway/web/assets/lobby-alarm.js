@@ -82,7 +82,7 @@ export function fitAlarm(box) {
   for (const band of box.querySelectorAll(".band")) shrink(band, "--fit-band", () => band.scrollWidth > band.clientWidth + 1);
   for (const card of box.querySelectorAll(".card")) {
     const body = card.querySelector(".body"), keys = card.querySelector(".keys"), details = card.querySelector(".details");
-    shrink(body, "--fit-key", () => { squeeze(keys); return tall(keys) || tall(body); }, 0.5, 0.97);
+    shrink(body, "--fit-key", () => { squeeze(keys); return cut(keys) || tall(body); }, 0.5, 0.97);
     shrink(details, "--fit", () => tall(details) || wide(details) || [...details.querySelectorAll(".words, .do")].some(wide));
   }
 }
@@ -101,7 +101,12 @@ function squeeze(keys) {
 }
 
 const wide = (box) => box.scrollWidth > box.clientWidth + 1;
-const tall = (box) => box.scrollHeight > box.clientHeight + 2;
+// scrollHeight would count the empty part of the letters' boxes too.
+function cut(box) {
+  const last = [...box.children].findLast((line) => line.offsetParent);
+  return Boolean(last) && last.offsetTop + last.offsetHeight > box.offsetTop + box.clientHeight + 2;
+}
+const tall = (box) => box.scrollHeight > box.clientHeight * 1.03 + 2;
 
 // shrink makes a property smaller until nothing is over.
 export function shrink(element, property, over, least = 0.3, step = 0.94) {
