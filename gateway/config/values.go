@@ -87,10 +87,11 @@ func (s *section) pick(key string, c choices) []string {
 	list, _ := s.texts(key)
 	var ids []string
 	for _, n := range list {
+		all := c.star && n.data == alert.Everywhere
 		switch {
-		case c.star && n.data == alert.Everywhere && len(list) > 1:
+		case all && len(list) > 1:
 			s.report(n.line, fmt.Sprintf(`write %s = ["*"] alone, or name the %ss`, key, c.what), `"*" stands beside other %ss`, c.what)
-		case !(c.star && n.data == alert.Everywhere) && !slices.Contains(c.known, n.data):
+		case !all && !slices.Contains(c.known, n.data):
 			remedy := instead(n.data, c.known)
 			if len(c.known) == 0 && c.none != nil {
 				remedy = c.none(n.data)

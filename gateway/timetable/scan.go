@@ -162,15 +162,15 @@ func (b *block) add(line string, at int) {
 	}
 }
 
-func (z *vtimezone) add(name, rest string) {
+func (t *vtimezone) add(name, rest string) {
 	_, value, _ := strings.Cut(rest, ":")
 	switch name {
 	case "TZID":
-		z.id = value
+		t.id = value
 	case "X-LIC-LOCATION":
-		z.location = value
+		t.location = value
 	case "TZOFFSETTO":
-		z.offsets = append(z.offsets, value)
+		t.offsets = append(t.offsets, value)
 	}
 }
 

@@ -204,6 +204,8 @@ func english() Words {
 
 		"condition.journal-not-durable":     "Events are not being saved",
 		"condition.journal-not-durable.do":  "Alarms still work. Check the disk: is it full, read-only or failing? Replace the card if it happens again.",
+		"condition.calendar-unreadable":     "The calendar of bells cannot be read",
+		"condition.calendar-unreadable.do":  "The last good one is still in use, or the rest of it. The line and the mistake stand beside this: correct the event, and export the calendar again.",
 		"condition.clock-unsynchronised":    "The clock is not synchronised",
 		"condition.clock-unsynchronised.do": "Alarms still work. Check the network or the time server; times on this page may be wrong.",
 		"condition.point-lost":              "A point does not answer: {object}",

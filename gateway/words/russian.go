@@ -204,6 +204,8 @@ func russian() Words {
 
 		"condition.journal-not-durable":     "События не записываются",
 		"condition.journal-not-durable.do":  "Тревоги работают. Проверьте диск: не заполнен ли он, не защищён ли от записи, исправен ли. Если повторится, замените карту памяти.",
+		"condition.calendar-unreadable":     "Календарь звонков не читается",
+		"condition.calendar-unreadable.do":  "Действует последний исправный календарь или его остальная часть. Строка и ошибка указаны рядом: исправьте событие и выгрузите календарь ещё раз.",
 		"condition.clock-unsynchronised":    "Часы не синхронизированы",
 		"condition.clock-unsynchronised.do": "Тревоги работают. Проверьте сеть или сервер времени; время на этой странице может быть неверным.",
 		"condition.point-lost":              "Не отвечает: {object}",
