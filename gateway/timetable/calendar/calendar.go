@@ -82,6 +82,12 @@ func (c *Calendar) Table() timetable.Table {
 	return c.table
 }
 
+// Day returns a day's entries of the present table, see timetable.Table.Day.
+func (c *Calendar) Day(at time.Time) []timetable.Entry { return c.Table().Day(at) }
+
+// Next returns the next bell of the present table, see timetable.Table.Next.
+func (c *Calendar) Next(now time.Time) (timetable.Entry, bool) { return c.Table().Next(now) }
+
 // Changed returns a channel that is closed when the timetable changes. Take the
 // channel first, then Table, and no change is missed.
 func (c *Calendar) Changed() <-chan struct{} {

@@ -80,7 +80,7 @@ func (r *rig) run() (stop func()) {
 // says are the words of tomorrow's entries.
 func (r *rig) says() string {
 	var words []string
-	for _, e := range r.c.Table().Day(time.Now().AddDate(0, 0, 1)) {
+	for _, e := range r.c.Day(time.Now().AddDate(0, 0, 1)) {
 		words = append(words, e.ID[:4]+":"+e.Words.EN)
 	}
 	return strings.Join(words, " ")
