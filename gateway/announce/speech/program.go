@@ -19,6 +19,8 @@ import (
 )
 
 const (
+	// known is what every voice can say.
+	known = "1"
 	// speed is in words a minute: slower than in a room, because halls echo.
 	speed = "150"
 	// maxOutput bounds what a run writes: clip.MaxDuration at 48 kHz.
@@ -107,7 +109,9 @@ func (l *Library) run(ctx context.Context, input []byte, args ...string) ([]byte
 	cmd := exec.CommandContext(bounded, l.o.Program, args...)
 	out, complaint := &bound{room: maxOutput, full: func() { stop(errOutput) }}, &bound{room: 1 << 10, full: func() {}}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), out, complaint
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
+	// espeak-ng calls the sound server at every start, even for its version, and
+	// hangs when that hangs. It is told a server that cannot be.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "PULSE_SERVER=unix:/dev/null/none"}
 	if data, ok := os.LookupEnv("ESPEAK_DATA_PATH"); ok {
 		cmd.Env = append(cmd.Env, "ESPEAK_DATA_PATH="+data)
 	}
@@ -124,6 +128,9 @@ func (l *Library) run(ctx context.Context, input []byte, args ...string) ([]byte
 		return nil, fmt.Errorf("%s within %v: %w", l.o.Program, l.o.Timeout, cause)
 	}
 	if err != nil {
+		if len(input) > 0 && string(input) != known+"\n" {
+			return nil, fmt.Errorf("%s: %w", l.o.Program, err) // its complaint may hold the text
+		}
 		return nil, fmt.Errorf("%s: %w: %s", l.o.Program, err, strings.TrimSpace(complaint.String()))
 	}
 	return out.Bytes(), nil
@@ -134,7 +141,7 @@ func (l *Library) run(ctx context.Context, input []byte, args ...string) ([]byte
 func (l *Library) restrain(pid int) {
 	err := unix.Setpriority(unix.PRIO_PROCESS, pid, lowest)
 	for resource, most := range map[int]uint64{
-		unix.RLIMIT_AS: maxMemory, unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: 0, unix.RLIMIT_CPU: uint64(l.o.Timeout/time.Second) + 1,
+		unix.RLIMIT_AS: maxMemory, unix.RLIMIT_CORE: 0, unix.RLIMIT_CPU: uint64(l.o.Timeout/time.Second) + 1,
 	} {
 		limit := unix.Rlimit{Cur: most, Max: most}
 		err = errors.Join(err, unix.Prlimit(pid, resource, &limit, nil))

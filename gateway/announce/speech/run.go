@@ -69,8 +69,8 @@ func (l *Library) check(ctx context.Context) {
 	}
 	ask := make(map[alert.Language]bool)
 	for k := range l.items {
-		e, known := l.probed[k.language]
-		ask[k.language] = err == nil && (!known || e != nil)
+		e, probed := l.probed[k.language]
+		ask[k.language] = err == nil && (!probed || e != nil)
 	}
 	l.wakeLocked()
 	l.mu.Unlock()
@@ -83,7 +83,7 @@ func (l *Library) check(ctx context.Context) {
 
 // probe has a word spoken that every voice knows, and reports whether it was.
 func (l *Library) probe(ctx context.Context, language alert.Language) bool {
-	_, err := l.speak(ctx, language, "1")
+	_, err := l.speak(ctx, language, known)
 	if ctx.Err() != nil {
 		return false
 	}
@@ -108,7 +108,7 @@ func (l *Library) nextText() *item {
 		if it.stage != stageRender && !stale {
 			continue
 		}
-		if err, known := l.probed[it.segment.Language]; !known || err != nil {
+		if err, probed := l.probed[it.segment.Language]; !probed || err != nil {
 			continue
 		}
 		if best == nil || before(it, best) {
