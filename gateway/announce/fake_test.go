@@ -190,7 +190,8 @@ type driver struct {
 // counts are what a driver was asked for.
 type counts struct {
 	open    int // streams that are open
-	most    int // streams that were open at once
+	inside  int // calls about streams that have not returned
+	most    int // of these at once
 	opened  int
 	checked int
 	closed  int // calls of the driver's Close
@@ -236,8 +237,18 @@ func (d *driver) obstacle(ctx context.Context, closed <-chan struct{}) error {
 	return absent
 }
 
+// enter counts a call about a stream until leave.
+func (d *driver) enter() (leave func()) {
+	d.set(func(d *driver) {
+		d.inside++
+		d.most = max(d.most, d.inside)
+	})
+	return func() { d.set(func(d *driver) { d.inside-- }) }
+}
+
 func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 	d.set(func(d *driver) { d.calls++ })
+	defer d.enter()()
 	if err := d.obstacle(ctx, nil); err != nil {
 		return nil, err
 	}
@@ -245,7 +256,6 @@ func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 	defer d.mu.Unlock()
 	d.open++
 	d.opened++
-	d.most = max(d.most, d.open)
 	return &stream{d: d, over: make(chan struct{})}, nil
 }
 
@@ -268,6 +278,7 @@ type stream struct {
 
 func (s *stream) Write(ctx context.Context, list []int16) error {
 	s.d.set(func(d *driver) { d.calls++ })
+	defer s.d.enter()()
 	if err := s.d.obstacle(ctx, s.over); err != nil {
 		return err
 	}

@@ -320,7 +320,8 @@ func TestAZoneWithoutLoudspeakersShowsWhatItWouldSay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := play(t)
 		s.voices.without = func(alert.Language, string) bool { return true }
-		defer s.open(school())()
+		stop := s.open(school())
+		defer stop()
 		s.announce("n1", "bus", 0, "south")
 		synctest.Wait()
 		list := s.job.Sounding()
@@ -337,6 +338,7 @@ func TestAZoneWithoutLoudspeakersShowsWhatItWouldSay(t *testing.T) {
 		if list := s.job.Sounding(); len(list) != 0 {
 			t.Errorf("a notice that would be over by now still stands: %+v", list)
 		}
+		stop()
 		if events := s.events(); len(events) != 0 {
 			t.Errorf("nobody could hear it, and the play log says %q", events)
 		}

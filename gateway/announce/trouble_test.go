@@ -69,7 +69,7 @@ func TestAnOutputThatBreaksWhileItSounds(t *testing.T) {
 					t.Errorf("back at %v, heard %v", broken, heard[i:])
 				}
 				if bad.count().most != 1 {
-					t.Errorf("%d streams were open at once", bad.count().most)
+					t.Errorf("%d calls were under way at once", bad.count().most)
 				}
 				s.clear(id)
 				wait(time.Minute)

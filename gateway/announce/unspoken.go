@@ -34,9 +34,13 @@ func (j *Job) unspoken(ctx context.Context) {
 	for {
 		e := j.listen()
 		gaps := make(map[alert.Language]string)
-		view, routine := j.o.Source.View(), j.bells.due(j.o.Clock.Now())
+		now := j.o.Clock.Now()
+		view, routine := j.o.Source.View(), j.bells.due(now)
 		for _, z := range zonesOf(j.o.Site) {
 			for _, a := range c.due(view, routine, z) {
+				if a.Priority < alert.PriorityEmergency && now.Since(a.Since) < renderFor {
+					continue // its words may be on their way
+				}
 				for _, s := range lacking(j.o.Voices, a) {
 					gaps[s.Language] = a.ID
 				}
