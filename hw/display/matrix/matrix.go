@@ -92,7 +92,9 @@ func open(c spi.Conn, opt Options) (*Display, error) {
 func (d *Display) setUp() error {
 	// The library writes the errors of its set-up to a log and goes on; the wire
 	// keeps them.
+	d.wire.keep = d.dev != nil
 	dev, err := max7219.NewSPI(d.wire, d.opt.Modules, 8)
+	d.wire.keep = false
 	if err == nil {
 		err = errors.Join(dev.SetDecode(max7219.DecodeNone), dev.SetIntensity(byte(d.opt.Intensity)), d.wire.take())
 	}
@@ -166,6 +168,9 @@ func (d *Display) String() string { return fmt.Sprintf("%d MAX7219 at %s", d.opt
 type wire struct {
 	conn spi.Conn
 	err  error
+	// keep leaves out what would make the lights go dark for a moment: the
+	// library's set-up switches them off and clears them.
+	keep bool
 }
 
 func (w *wire) take() error {
@@ -176,6 +181,10 @@ func (w *wire) take() error {
 
 // Tx sends nothing more after an error, until take.
 func (w *wire) Tx(out, in []byte) error {
+	const lastRow, shutdown = 8, 0x0C
+	if w.keep && len(out) >= 2 && (out[0] <= lastRow || (out[0] == shutdown && out[1] == 0)) {
+		return nil
+	}
 	if w.err == nil {
 		w.err = w.conn.Tx(out, in)
 	}

@@ -21,6 +21,7 @@ type wired struct {
 	spi.Conn
 	panel *panel.Matrix
 	fail  error
+	after func()
 }
 
 func newWired(t *testing.T, modules int) *wired {
@@ -35,7 +36,11 @@ func (w *wired) Tx(out, in []byte) error {
 	if w.fail != nil {
 		return w.fail
 	}
-	return errors.Join(w.Conn.Tx(out, in), w.panel.Write(out))
+	err := errors.Join(w.Conn.Tx(out, in), w.panel.Write(out))
+	if w.after != nil {
+		w.after()
+	}
+	return err
 }
 
 func noise(size image.Rectangle, seed uint64) *image.Gray {
@@ -78,6 +83,26 @@ func TestTheChainShowsThePicture(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The lights do not go dark while a chain is set up again.
+func TestARenewalIsNotSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWired(t, 4)
+		d, err := open(w, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		img := noise(d.Bounds(), 7)
+		if err := d.Draw(d.Bounds(), img, image.Point{}); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(Renew)
+		w.after = func() { equal(t, w.panel.Image(), img) }
+		if err := d.Draw(d.Bounds(), img, image.Point{}); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 func TestAChainThatLostItsPowerComesBack(t *testing.T) {
