@@ -17,14 +17,12 @@ import (
 
 // What waits to sound is in three places: the pipe, one period in the hands of
 // aplay, and the buffer of the device. Together they stay below the fifth of a
-// second that hw/audio promises: 85 + 20 + 80 ms.
+// second that hw/audio promises: 85 + 15 + 90 ms. The device begins when its
+// buffer is full, which a quick writer does at once.
 const (
 	pipeBytes  = 4096 // the kernel's least; its usual 64 KiB are 1.4 s of sound
-	bufferTime = 80 * time.Millisecond
-	periodTime = 20 * time.Millisecond
-	// startTime is how much sound the device waits for before it begins. Later
-	// than at once, because the first period alone would run out.
-	startTime = 40 * time.Millisecond
+	bufferTime = 90 * time.Millisecond
+	periodTime = 15 * time.Millisecond
 )
 
 // endTime bounds the wait for a process that has been killed, or has closed our
@@ -59,7 +57,7 @@ func (d *Driver) start(ctx context.Context) (*player, error) {
 	// Not ctx: it bounds the opening, and the process stays.
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), path, "-D", d.device, "-t", "raw", "-f", "S16_LE", "-c", "1",
 		"-r", strconv.Itoa(audio.Rate),
-		"--buffer-time="+micros(bufferTime), "--period-time="+micros(periodTime), "--start-delay="+micros(startTime))
+		"--buffer-time="+micros(bufferTime), "--period-time="+micros(periodTime))
 	p.cmd.Stdin = theirs
 	p.cmd.Stderr = p.said
 	p.cmd.Env = append(os.Environ(), "LC_ALL=C") // its words are read below

@@ -95,15 +95,25 @@ func Alike(recorded, sound []int16, offset int) float64 {
 	return xy / math.Sqrt(xx*yy)
 }
 
-// Find is where a sound lies in a recording, by its first 50 ms, and how much
-// all of it is alike there.
+// Find is where a sound of Rustle lies in a recording, by its first 50 ms, and how
+// much all of it is alike there.
 func Find(recorded, sound []int16) (offset int, alike float64) {
 	probe := sound[:min(len(sound), Count(50*time.Millisecond))]
+	first, last := FirstSound(recorded), LastSound(recorded)
+	if first < 0 {
+		return 0, 0
+	}
 	best := -1.0
-	for at := -Count(10 * time.Millisecond); at <= len(recorded)-len(probe); at++ {
-		if a := Alike(recorded, probe, at); a > best {
-			best, offset = a, at
+	search := func(from, to, step int) {
+		for at := from; at <= to; at += step {
+			if a := Alike(recorded, probe, at); a > best {
+				best, offset = a, at
+			}
 		}
 	}
+	// In wide steps, which what Rustle makes allows, and then closely.
+	const wide = 4
+	search(first-len(probe), last, wide)
+	search(offset-wide, offset+wide, 1)
 	return offset, Alike(recorded, sound, offset)
 }

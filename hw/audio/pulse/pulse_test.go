@@ -66,31 +66,47 @@ func TestASoundIsHeardWholeAtItsPitch(t *testing.T) {
 		t.Fatal(err)
 	}
 	stream := open(t, d)
-	rustle := audiotest.Rustle(1, 1500*time.Millisecond)
-	tone := audiotest.Sine(440, time.Second)
-	say(t, stream, rustle)
-	say(t, stream, tone)
-	if err := stream.Drain(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := heard.Quiet(within(t), 300*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
-	samples := heard.Samples()
+	rustle := audiotest.Rustle(1, 700*time.Millisecond)
+	tone := audiotest.Sine(440, 500*time.Millisecond)
+	samples := whole(t, d, stream, heard, append(append([]int16(nil), rustle...), tone...))
 	at, alike := audiotest.Find(samples, rustle)
 	edge := audiotest.Count(50 * time.Millisecond)
 	begin := audiotest.Alike(samples, rustle[:edge], at)
 	end := audiotest.Alike(samples, tone[len(tone)-edge:], at+len(rustle)+len(tone)-edge)
 	hertz := audiotest.Tone(samples[at+len(rustle)+edge : at+len(rustle)+len(tone)-edge])
-	t.Logf("alike %.4f, first 50 ms %.4f, last 50 ms %.4f, %.2f Hz, underruns %d", alike, begin, end, hertz, d.Underruns())
+	t.Logf("alike %.4f, first 50 ms %.4f, last 50 ms %.4f, %.2f Hz", alike, begin, end, hertz)
 	if alike < 0.95 || begin < 0.95 || end < 0.95 {
 		t.Errorf("what was heard resembles what was said by %.4f, its first 50 ms by %.4f, its last by %.4f; want 0.95", alike, begin, end)
 	}
 	if hertz < 439 || hertz > 441 {
 		t.Errorf("a tone of 440 Hz was heard at %.2f", hertz)
+	}
+	if err := stream.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// whole says a sound to its end and returns what was heard. Where the machine was
+// too busy to feed the server it is said again: how well a busy machine does is a
+// figure, not a test.
+func whole(t *testing.T, d *Driver, stream audio.Stream, heard *audiotest.Recording, sound []int16) []int16 {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		heard.Forget()
+		before := d.Underruns()
+		say(t, stream, sound)
+		if err := stream.Drain(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		if err := heard.Quiet(within(t), 200*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if d.Underruns() == before {
+			return heard.Samples()
+		}
+		if attempt == 20 {
+			t.Fatal("the server ran out of samples 20 times")
+		}
 	}
 }
 
@@ -99,10 +115,12 @@ func TestFlushIsHeardAsAnEndAndTheNextSoundAsAWhole(t *testing.T) {
 	d := driver(t, server, "pa")
 	stream := open(t, d)
 	long, urgent := audiotest.Rustle(1, 600*time.Millisecond), audiotest.Rustle(2, 400*time.Millisecond)
+	heard := server.Listen(t, "pa")
 	// A busy machine may let the server play everything before Flush is reached;
 	// then there was nothing to drop, and it is tried again.
 	for attempt := 1; ; attempt++ {
-		heard := server.Listen(t, "pa")
+		heard.Forget()
+		before := d.Underruns()
 		say(t, stream, long)
 		if err := stream.Flush(); err != nil {
 			t.Fatal(err)
@@ -115,7 +133,9 @@ func TestFlushIsHeardAsAnEndAndTheNextSoundAsAWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		samples := heard.Samples()
-		heard.Stop()
+		if d.Underruns() != before && attempt < 20 {
+			continue
+		}
 		from, _ := audiotest.Find(samples, long)
 		at, alike := audiotest.Find(samples, urgent)
 		dropped := from + len(long) - at
@@ -126,7 +146,7 @@ func TestFlushIsHeardAsAnEndAndTheNextSoundAsAWhole(t *testing.T) {
 		if dropped > audiotest.Count(20*time.Millisecond) {
 			return
 		}
-		if attempt == 10 {
+		if attempt >= 20 {
 			t.Fatal("what waited to sound was heard after Flush")
 		}
 	}
@@ -257,14 +277,7 @@ func hear(t *testing.T, d *Driver, heard *audiotest.Recording) {
 	t.Helper()
 	sound := audiotest.Rustle(7, 300*time.Millisecond)
 	stream := open(t, d)
-	say(t, stream, sound)
-	if err := stream.Drain(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	if err := heard.Quiet(within(t), 100*time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
-	if _, alike := audiotest.Find(heard.Samples(), sound); alike < 0.95 {
+	if _, alike := audiotest.Find(whole(t, d, stream, heard, sound), sound); alike < 0.95 {
 		t.Errorf("the sound was heard %.4f alike; want 0.95", alike)
 	}
 	if err := stream.Close(); err != nil {

@@ -16,11 +16,13 @@ import (
 const (
 	sampleBytes = 2
 	// latency is all that waits to sound: in the server's queue and in the sink.
-	latency = 100 * time.Millisecond
+	// As much as hw/audio allows, for machines that are busy; it delays neither the
+	// first sound nor a Flush.
+	latency = 180 * time.Millisecond
 	// prebuffer is what the server waits for before it begins: more than a sink
-	// takes at once at this latency (30 ms), or it would run dry at the start; not
+	// takes at once at this latency (70 ms), or it would run dry at the start; not
 	// more, so that the first sound follows the first few writes.
-	prebuffer = 50 * time.Millisecond
+	prebuffer = 90 * time.Millisecond
 	// politeness bounds Flush and the farewell of Close, which have no context.
 	politeness = time.Second
 )

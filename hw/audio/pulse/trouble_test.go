@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,26 @@ func TestAServerThatDiesEndsTheStreamAndComesBack(t *testing.T) {
 	hear(t, d, server.Listen(t, "pa"))
 }
 
+func TestAConnectionThatIsLostInUseIsReplaced(t *testing.T) {
+	server := audiotest.Run(t, "pa")
+	d := driver(t, server, "pa")
+	if err := d.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	err := d.with(within(t), func(l *link) error {
+		if calls++; calls == 1 {
+			l.end(errors.New("the server was started anew"))
+			return l.why()
+		}
+		_, err := d.sink(within(t), l)
+		return err
+	})
+	if err != nil || calls != 2 {
+		t.Errorf("after %d calls: %v; want a second call over a new connection", calls, err)
+	}
+}
+
 func TestAFrozenServerHoldsNobodyLongerThanAllowed(t *testing.T) {
 	server := audiotest.Run(t, "pa")
 	server.Listen(t, "pa")
@@ -175,7 +196,7 @@ func TestAFrozenServerHoldsNobodyLongerThanAllowed(t *testing.T) {
 	thaw()
 
 	freeze() // many looks leave nothing open behind
-	before := descriptors(t)
+	before, running := descriptors(t), runtime.NumGoroutine()
 	for range 30 {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 		late("Check", d.Check(ctx))
@@ -183,6 +204,9 @@ func TestAFrozenServerHoldsNobodyLongerThanAllowed(t *testing.T) {
 	}
 	if after := descriptors(t); after > before+3 {
 		t.Errorf("%d descriptors are open after 30 looks at a frozen server, %d before", after, before)
+	}
+	if after := runtime.NumGoroutine(); after > running+10 {
+		t.Errorf("%d goroutines run after 30 looks at a frozen server, %d before", after, running)
 	}
 	thaw()
 	hear(t, d, server.Listen(t, "pa"))

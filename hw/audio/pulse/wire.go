@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"reflect"
 	"sync"
 	"time"
@@ -67,7 +68,11 @@ func (w *wire) Write(p []byte) (int, error) {
 	}
 	w.head = w.head[:0]
 	if err != nil {
-		w.link.end(fmt.Errorf("the sound server %s takes nothing: %w", w.link.server, err))
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			w.link.end(fmt.Errorf("the sound server %s takes nothing: restart it (systemctl --user restart pulseaudio, or pipewire pipewire-pulse): %w", w.link.server, err))
+		} else {
+			w.link.end(gone(w.link.server, err))
+		}
 		return 0, err
 	}
 	return len(p), nil
@@ -81,7 +86,7 @@ func (w *wire) Read(p []byte) (int, error) {
 			if errors.Is(err, io.EOF) {
 				err = fmt.Errorf("it ended the connection: %w", err)
 			}
-			w.link.end(fmt.Errorf("the sound server %s is gone: start it again (systemctl --user restart pulseaudio, or pipewire pipewire-pulse): %w", w.link.server, err))
+			w.link.end(gone(w.link.server, err))
 			return 0, err
 		}
 		w.frame = frame
@@ -89,6 +94,10 @@ func (w *wire) Read(p []byte) (int, error) {
 	n := copy(p, w.frame)
 	w.frame = w.frame[n:]
 	return n, nil
+}
+
+func gone(server string, err error) error {
+	return fmt.Errorf("the sound server %s is gone: start it again (systemctl --user restart pulseaudio, or pipewire pipewire-pulse): %w", server, err)
 }
 
 // next reads one frame; an empty one is to be dropped.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"testing"
 
 	"github.com/jfreymuth/pulse/proto"
@@ -55,7 +56,13 @@ func TestWhatIsNoSoundServerIsToldSo(t *testing.T) {
 				}
 			}()
 			d := New(Options{Server: "unix:" + socket})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			err = d.Check(within(t))
+			runtime.ReadMemStats(&after)
+			if taken := after.TotalAlloc - before.TotalAlloc; taken > 16<<20 {
+				t.Errorf("%d MiB were taken for what it said", taken>>20)
+			}
 			if err == nil || errors.Is(err, audio.ErrAbsent) || errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v; want an error about what answers there", err)
 			}
