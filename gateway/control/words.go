@@ -75,8 +75,8 @@ func ownTexts() map[string]alert.Text {
 		"screen.waiting": {RU: "ещё не виден", KK: "әлі көрінбеді", EN: "not seen yet"},
 		"screen.dark":    {RU: "НЕ ОТВЕЧАЕТ", KK: "ЖАУАП БЕРМЕЙДІ", EN: "DARK"},
 		"screen.frozen":  {RU: "ЗАСТЫЛ", KK: "ҚАТЫП ҚАЛДЫ", EN: "FROZEN"},
-		"never":          {RU: "ни разу не подтверждён", KK: "бірде-бір рет расталмады", EN: "never proven"},
-		"seen":           {RU: "подтверждён %s назад", KK: "%s бұрын расталды", EN: "proven %s ago"},
+		"never":          {RU: "ещё не был на связи", KK: "әлі хабар берген жоқ", EN: "never heard of"},
+		"seen":           {RU: "был на связи %s назад", KK: "%s бұрын хабар берді", EN: "heard of %s ago"},
 
 		"raised":   {RU: "поднята", KK: "көтерілді", EN: "raised"},
 		"saved":    {RU: "записана", KK: "жазылды", EN: "saved"},

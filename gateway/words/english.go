@@ -359,8 +359,8 @@ func english() Words {
 		"screen.waiting":               "Not seen yet",
 		"screen.dark":                  "Dark",
 		"screen.frozen":                "Frozen",
-		"screen.seen":                  "proven {ago}",
-		"screen.never":                 "never proven",
+		"screen.seen":                  "heard of {ago}",
+		"screen.never":                 "never heard of",
 		"screen.unwatched":             "not watched",
 
 		"wall.title":    "Simulated wall",

@@ -359,8 +359,8 @@ func kazakh() Words {
 		"screen.waiting":               "Әлі көрінбеді",
 		"screen.dark":                  "Жауап бермейді",
 		"screen.frozen":                "Қатып қалды",
-		"screen.seen":                  "{ago} расталды",
-		"screen.never":                 "бірде-бір рет расталмады",
+		"screen.seen":                  "{ago} хабар берді",
+		"screen.never":                 "әлі хабар берген жоқ",
 		"screen.unwatched":             "бақылаусыз",
 
 		"wall.title":    "Сынақ қабырғасы",

@@ -359,8 +359,8 @@ func russian() Words {
 		"screen.waiting":               "Ещё не виден",
 		"screen.dark":                  "Не отвечает",
 		"screen.frozen":                "Застыл",
-		"screen.seen":                  "подтверждён {ago}",
-		"screen.never":                 "ни разу не подтверждён",
+		"screen.seen":                  "был на связи {ago}",
+		"screen.never":                 "ещё не был на связи",
 		"screen.unwatched":             "без наблюдения",
 
 		"wall.title":    "Учебная стена",
