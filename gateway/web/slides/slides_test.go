@@ -117,8 +117,11 @@ func TestBrokenAndHalfCopiedFilesAreLeftOutAndSaid(t *testing.T) {
 	whole := jpegOf(t)
 	huge := pngOf(t, 2, 2)
 	copy(huge[16:], []byte{0, 0, 0x40, 0, 0, 0, 0x40, 0}) // 16384 x 16384, with a wrong checksum
+	flipped := pngOf(t, 200, 200)
+	flipped[len(flipped)/2] ^= 1
 	bad := map[string][]byte{
-		"1-half.jpg": whole[:len(whole)/2], "2-half.png": pngOf(t, 300, 300)[:80], "3-empty.md": nil, "4-latin.md": {0xff, 0xfe, 'a'},
+		"13-flipped.png": flipped,
+		"1-half.jpg":     whole[:len(whole)/2], "2-half.png": pngOf(t, 300, 300)[:80], "3-empty.md": nil, "4-latin.md": {0xff, 0xfe, 'a'},
 		"5-deck.pptx": []byte("PK"), "6-vector.svg": []byte("<svg/>"), "7-long.md": bytes.Repeat([]byte("x"), MaxMarkdown+1), "8-wrong.png": huge,
 		"9-half.webp": webpOf()[:20], "10-page.png": []byte("<html>"), "11-big.png": bytes.Repeat([]byte{1}, MaxPicture+1), "12-wide.png": pngOf(t, MaxSide+1, 1),
 	}
