@@ -165,7 +165,7 @@ func TestBrowserLobbyLivesThroughADay(t *testing.T) {
 	})
 	mux.Handle("/", s.Handler())
 	srv := httptest.NewServer(mux)
-	defer srv.Close()
+	t.Cleanup(srv.Close)
 	b := newBrowser(t)
 	p := b.tab(t, 640, 360) // a small screen is painted quickly
 	p.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}), chromedp.ActionFunc(func(ctx context.Context) error {
