@@ -2,6 +2,8 @@
 //
 // A program of its own stands between the gateway and a driver that hangs: it
 // can be ended, and an audio library in C need not be linked.
+//
+// Limit: a muted or turned-down mixer of a card is not seen.
 package alsa
 
 import (

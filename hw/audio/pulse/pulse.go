@@ -5,6 +5,11 @@
 // while nothing is said and a stream opens within milliseconds. Nothing here
 // waits for the server longer than its context allows: a server that does not
 // answer loses its connection, and with it everything that waits on it.
+//
+// Limits: the files and X11 properties from which libpulse may take an address
+// are not read. PulseAudio's null sink mixes two seconds ahead while nobody listens
+// to it and takes nothing back, so that a first sound may begin so much later;
+// sound cards do not.
 package pulse
 
 import (
@@ -78,9 +83,10 @@ func (d *Driver) Open(ctx context.Context) (audio.Stream, error) {
 	return opened, nil
 }
 
-// Check asks the server for the sink and returns its answer. A sink that
-// somebody suspended by hand is noticed by Open only: the server shows it like
-// one that sleeps because nothing plays.
+// Check asks the server for the sink and returns its answer. Two things are
+// noticed by Open only: a sink that somebody suspended by hand, which the server
+// shows like one that sleeps because nothing plays; and a PipeWire whose core hangs
+// while the part that speaks with us lives.
 func (d *Driver) Check(ctx context.Context) error {
 	return d.with(ctx, func(l *link) error {
 		_, err := d.sink(ctx, l)

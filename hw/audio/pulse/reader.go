@@ -124,49 +124,59 @@ func (r *reader) value(shape reflect.Type, version int) {
 	}
 }
 
+// plain walks over a value that Go has a kind for.
 func (r *reader) plain(shape reflect.Type, version int) {
-	switch kind := shape.Kind(); {
-	case kind == reflect.String:
-		switch r.tag() {
-		case 't':
+	kind := shape.Kind()
+	if kind == reflect.Slice {
+		r.list(shape.Elem(), version)
+		return
+	}
+	if kind == reflect.String {
+		if t := r.tag(); t == 't' {
 			r.text()
-		case 'N':
-		default:
+		} else if t != 'N' {
 			r.bad = true
 		}
-	case kind == reflect.Uint32:
-		r.fixed('L', 4)
-	case kind == reflect.Uint8:
-		r.fixed('B', 1)
-	case kind == reflect.Uint64:
-		r.fixed('R', 8)
-	case kind == reflect.Int64:
-		r.fixed('r', 8)
-	case kind == reflect.Bool:
+		return
+	}
+	if kind == reflect.Bool {
 		if t := r.tag(); t != '0' && t != '1' {
 			r.bad = true
 		}
-	case kind == reflect.Slice:
-		if shape.Elem().Kind() == reflect.Uint8 { // a channel map
-			r.expect('m')
-			r.skip(int(r.tag()))
+		return
+	}
+	for _, number := range [...]struct {
+		kind  reflect.Kind
+		tag   byte
+		bytes int
+	}{{reflect.Uint32, 'L', 4}, {reflect.Uint8, 'B', 1}, {reflect.Uint64, 'R', 8}, {reflect.Int64, 'r', 8}} {
+		if number.kind == kind {
+			r.fixed(number.tag, number.bytes)
 			return
 		}
-		r.expect('L')
-		// An element has a byte at least, so that a count says nothing that the
-		// frame has no room for.
-		count := r.number()
-		if count > len(r.p)-r.at {
-			r.bad = true
-		}
-		for range count {
-			if r.bad {
-				return
-			}
-			r.values(shape.Elem(), version)
-		}
-	default: // the library's structs have no others
+	}
+	r.bad = true // the library's structs have no others
+}
+
+// list walks over a channel map, which is bytes, or over structs.
+func (r *reader) list(element reflect.Type, version int) {
+	if element.Kind() == reflect.Uint8 {
+		r.expect('m')
+		r.skip(int(r.tag()))
+		return
+	}
+	r.expect('L')
+	// An element has a byte at least, so that a count says nothing that the frame
+	// has no room for.
+	count := r.number()
+	if count > len(r.p)-r.at {
 		r.bad = true
+	}
+	for range count {
+		if r.bad {
+			return
+		}
+		r.values(element, version)
 	}
 }
 

@@ -113,30 +113,38 @@ func least(shape reflect.Type) []byte {
 		case reflect.TypeFor[proto.PropList]():
 			p = append(p, 'P', 'N')
 		default:
-			switch kind := field.Type.Kind(); {
-			case kind == reflect.String:
-				p = append(p, 't', 'a', 0)
-			case kind == reflect.Uint32:
-				p = append(p, 'L', 0, 0, 0, 1)
-			case kind == reflect.Int64:
-				p = append(p, 'r', 0, 0, 0, 0, 0, 0, 0, 1)
-			case kind == reflect.Uint64:
-				p = append(p, 'R', 0, 0, 0, 0, 0, 0, 0, 1)
-			case kind == reflect.Uint8:
-				p = append(p, 'B', 1)
-			case kind == reflect.Bool:
-				p = append(p, '0')
-			case kind == reflect.Slice:
-				if field.Type.Elem().Kind() == reflect.Uint8 {
-					p = append(p, 'm', 1, 0)
-				} else {
-					p = append(p, 'L', 0, 0, 0, 1)
-					p = append(p, least(field.Type.Elem())...)
-				}
+			kind := field.Type.Kind()
+			if kind == reflect.Slice && field.Type.Elem().Kind() == reflect.Uint8 {
+				p = append(p, 'm', 1, 0)
+				continue
 			}
+			if kind == reflect.Slice {
+				p = append(p, 'L', 0, 0, 0, 1)
+				p = append(p, least(field.Type.Elem())...)
+				continue
+			}
+			p = append(p, map[reflect.Kind][]byte{
+				reflect.String: {'t', 'a', 0},
+				reflect.Uint32: {'L', 0, 0, 0, 1},
+				reflect.Int64:  {'r', 0, 0, 0, 0, 0, 0, 0, 1},
+				reflect.Uint64: {'R', 0, 0, 0, 0, 0, 0, 0, 1},
+				reflect.Uint8:  {'B', 1},
+				reflect.Bool:   {'0'},
+			}[kind]...)
 		}
 	}
 	return p
+}
+
+func TestTheLeastThatAServerMaySayPasses(t *testing.T) {
+	for kind := range uint8(5) {
+		_, reply := asked(kind)
+		shape := reflect.TypeOf(reply).Elem()
+		r := &reader{p: least(shape)}
+		if r.values(shape, 32); r.bad || r.at != len(r.p) {
+			t.Errorf("%v: %d of %d bytes are read", shape, r.at, len(r.p))
+		}
+	}
 }
 
 // asked are the requests whose answers have values, by the number of the fuzzer.
