@@ -4,7 +4,8 @@
 // A call is never left behind: one that is given up while it rings is cancelled,
 // one that is answered after that is hung up, and every answered one ends with a
 // BYE. That takes up to 3 s after a stream's Close; the next Open waits for it,
-// and so does the driver's Close.
+// and so does the driver's Close. A process that is killed sends no BYE: the
+// device then hangs up by its own limit on silence, which it should have.
 package sip
 
 import (
