@@ -8,7 +8,7 @@ set -euo pipefail
 
 # To give the guest another kernel module, name it here and in Job.Modules. What Debian does not ship is built in
 # build_modules.
-modules=(gpio_sim nabat_bus i2c_dev bochs virtio_blk crc32c_intel ext4)
+modules=(gpio_sim nabat_bus i2c_dev bochs snd_aloop virtio_blk crc32c_intel ext4)
 
 say() { printf 'guest kernel [%3d s] %s\n' "$SECONDS" "$*" >&2; }
 fail() {
