@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -368,8 +369,8 @@ func TestRequestsDoNotPushOutTheList(t *testing.T) {
 	fire := say(alert.Russian, "Пожар")
 	s.Want([]Segment{fire})
 	s.clip(fire)
-	for i := range 2 * MaxRequests {
-		s.Request(Segment{Language: alert.Russian, Text: strings.Repeat("а", i+1)})
+	for i := range MaxRequests + 10 {
+		s.Request(Segment{Language: alert.Russian, Text: strconv.Itoa(i)})
 	}
 	s.until("all requests", func() bool { return s.Stats().Pending == 0 })
 	if st := s.Stats(); st.Bytes > st.Limit || st.Wanted > MaxRequests+1 {
@@ -386,7 +387,7 @@ func TestRequestsInUseAreNotForgotten(t *testing.T) {
 	standing := Segment{Language: alert.Russian, Text: "Собрание в зале"}
 	s.clipRequested(standing)
 	for i := range 2 * MaxRequests {
-		s.Request(Segment{Language: alert.Russian, Text: strings.Repeat("а", i+1)})
+		s.Request(Segment{Language: alert.Russian, Text: strconv.Itoa(i)})
 		if !s.ready(standing)() {
 			t.Fatalf("forgotten after %d others", i+1)
 		}
