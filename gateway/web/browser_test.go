@@ -259,6 +259,7 @@ func TestBrowserLobbyFitsLongWords(t *testing.T) {
 			p.run(chromedp.EmulateViewport(size[0], size[1]))
 			t.Logf("%d kinds on %d x %d", i+1, size[0], size[1])
 			p.eventually(onTheGlass)
+			look(t, p, fmt.Sprintf("long-%d-%dx%d.png", i+1, size[0], size[1]))
 		}
 	}
 	p.eventually(`document.querySelector(".more")?.innerText.includes("и ещё 1 тревога")`)

@@ -83,7 +83,7 @@ export function fitAlarm(box) {
   for (const card of box.querySelectorAll(".card")) {
     const body = card.querySelector(".body"), keys = card.querySelector(".keys"), details = card.querySelector(".details");
     shrink(body, "--fit-key", () => { squeeze(keys); return cut(keys) || tall(body); }, 0.5, 0.97);
-    shrink(details, "--fit", () => tall(details) || wide(details) || [...details.querySelectorAll(".words, .do")].some(wide));
+    shrink(details, "--fit", () => wide(details) || [...details.querySelectorAll(".words, .do")].some((e) => wide(e) || below(e, details)));
   }
 }
 
@@ -106,6 +106,8 @@ function cut(box) {
   const last = [...box.children].findLast((line) => line.offsetParent);
   return Boolean(last) && last.offsetTop + last.offsetHeight > box.offsetTop + box.clientHeight + 2;
 }
+// By the page's own axes, because the page may lie on its side.
+const below = (inner, box) => inner.offsetTop + inner.offsetHeight > box.offsetTop + box.clientHeight + 1;
 const tall = (box) => box.scrollHeight > box.clientHeight * 1.03 + 2;
 
 // shrink makes a property smaller until nothing is over.
