@@ -35,6 +35,9 @@ func (p *pane) posters(n nature, one page) ([]*image.RGBA, error) {
 			return []*image.RGBA{img}, err
 		}
 	}
+	if one.Clock && one.Do != "" {
+		blocks = blocks[1:] // the time alone is a page before
+	}
 	var list []*image.RGBA
 	for _, b := range blocks {
 		b.share = 1

@@ -14,9 +14,11 @@ import (
 const hold = 4 * time.Second
 
 // speed is how fast text runs, in columns a second; step is the time of one.
+// Between the end of a text and the next beginning some columns are dark.
 const (
 	speed = 25
 	step  = time.Second / speed
+	dark  = 8
 )
 
 // strip is one picture of a reel and how long it is shown. A wide one runs in
@@ -78,7 +80,7 @@ func (p *pane) wind(pages []page, n nature) error {
 		for _, img := range imgs {
 			one := strip{img: img, last: hold, wide: img.Bounds().Dx() > n.size.X}
 			if one.wide {
-				one.last = time.Duration(img.Bounds().Dx()+n.size.X) * step
+				one.last = time.Duration(img.Bounds().Dx()+n.size.X+dark) * step
 			}
 			r.strips, r.whole = append(r.strips, one), r.whole+one.last
 		}

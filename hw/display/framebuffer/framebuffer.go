@@ -108,26 +108,23 @@ func control(file *os.File, request, arg uintptr) error {
 	return nil
 }
 
-// Draw shows a picture. Lines that stay are not written again, but for the
-// first one, which shows that the screen is still there.
+// Draw shows a picture. Lines above and below what changed are not written
+// again; where nothing did, the first two are, which shows that the screen is
+// still there.
 func (d *Display) Draw(r image.Rectangle, src image.Image, sp image.Point) error {
 	draw.Draw(d.img, r, src, sp, draw.Src)
 	want := d.layout.pack(d.img, d.opt.Rotate)
-	all := d.shown == nil || !time.Now().Before(d.next)
-	if all {
+	from, to := 0, d.layout.height
+	if d.shown == nil || !time.Now().Before(d.next) {
 		// Not every driver can darken a screen; one that cannot has not.
 		_ = control(d.file, setBlank, 0)
 		d.next = time.Now().Add(Renew)
+	} else {
+		from, to = d.layout.changed(d.shown, want)
 	}
-	row := d.layout.width * d.layout.bytes
-	for y := range d.layout.height {
-		line := want[y*row : (y+1)*row]
-		if !all && y > 0 && string(line) == string(d.shown[y*row:(y+1)*row]) {
-			continue
-		}
-		if _, err := d.file.WriteAt(line, d.layout.offset(y)); err != nil {
-			return fmt.Errorf("draw on screen %s (is the monitor connected?): %w", d.opt.Device, err)
-		}
+	begin, end := from*d.layout.line, (to-1)*d.layout.line+d.layout.width*d.layout.bytes
+	if _, err := d.file.WriteAt(want[begin:end], int64(d.layout.first+begin)); err != nil {
+		return fmt.Errorf("draw on screen %s (is the monitor connected?): %w", d.opt.Device, err)
 	}
 	d.shown = want
 	return nil

@@ -68,16 +68,34 @@ func layoutOf(v variable, f fixed) (layout, error) {
 	return l, nil
 }
 
-// offset is where a line begins in the file.
-func (l layout) offset(y int) int64 { return int64(l.first + y*l.line) }
+// changed returns the lines that differ, at least two: the kernel's own screens
+// (6.12) do not notice a write of exactly one line.
+func (l layout) changed(before, after []byte) (from, to int) {
+	differs := func(y int) bool {
+		begin, end := y*l.line, y*l.line+l.width*l.bytes
+		return string(before[begin:end]) != string(after[begin:end])
+	}
+	for from = 0; from < l.height && !differs(from); from++ {
+	}
+	if from == l.height {
+		return 0, min(2, l.height)
+	}
+	for to = l.height; !differs(to - 1); to-- {
+	}
+	if to-from < 2 {
+		from = max(0, from-1)
+		to = min(l.height, from+2)
+	}
+	return from, to
+}
 
-// pack turns a picture into pixels as the screen has them, without the gaps
+// pack turns a picture into pixels as the screen has them, with the gaps
 // between lines.
 func (l layout) pack(img *image.RGBA, rotate int) []byte {
-	out := make([]byte, l.width*l.height*l.bytes)
+	out := make([]byte, (l.height-1)*l.line+l.width*l.bytes)
 	size := img.Bounds().Size()
-	i := 0
 	for y := range l.height {
+		i := y * l.line
 		for x := range l.width {
 			at := image.Pt(x, y)
 			switch rotate {
