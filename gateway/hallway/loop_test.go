@@ -149,8 +149,6 @@ func TestNothingIsShownBeforeTheStateIsKnown(t *testing.T) {
 
 func TestARunThatEndsWhileADriverHangsEnds(t *testing.T) {
 	h, c := newHouse(), newCanvas(128, 64)
-	hang := make(chan struct{})
-	c.hang = hang
 	synctest.Test(t, func(t *testing.T) {
 		h.changed = make(chan struct{})
 		hang := make(chan struct{})

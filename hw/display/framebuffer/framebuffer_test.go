@@ -69,12 +69,8 @@ func TestPixelsAreWhereTheScreenHasThem(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			at := map[int]image.Point{0: {1, 2}, 90: {1, 1}, 180: {4, 1}, 270: {2, 4}}[rotate]
-			if rotate == 90 {
-				at = image.Pt(l.width-1-2+0, 1) // turned clockwise, the top is on the right
-			} else if rotate == 270 {
-				at = image.Pt(2, l.height-1-1)
-			}
+			// Turned clockwise by 90, the top is on the right.
+			at := map[int]image.Point{0: {1, 2}, 90: {l.width - 1 - 2, 1}, 180: {4, 1}, 270: {2, l.height - 1 - 1}}[rotate]
 			b, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)

@@ -191,7 +191,12 @@ func (w *wire) Tx(out, in []byte) error {
 	return nil
 }
 
+// Connect returns the wire itself, as often as it is asked.
 func (w *wire) Connect(physic.Frequency, spi.Mode, int) (spi.Conn, error) { return w, nil }
-func (w *wire) TxPackets(p []spi.Packet) error                            { return w.conn.TxPackets(p) }
-func (w *wire) Duplex() conn.Duplex                                       { return w.conn.Duplex() }
-func (w *wire) String() string                                            { return w.conn.String() }
+
+// TxPackets is not used by the library.
+func (w *wire) TxPackets(p []spi.Packet) error { return w.conn.TxPackets(p) }
+
+// Duplex is the port's.
+func (w *wire) Duplex() conn.Duplex { return w.conn.Duplex() }
+func (w *wire) String() string      { return w.conn.String() }

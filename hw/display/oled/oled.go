@@ -87,7 +87,7 @@ const command = 0x00
 
 func (d *Display) setUp() error {
 	dev, err := ssd1306.NewI2C(elsewhere{d.bus, uint16(d.opt.Address)}, &ssd1306.Opts{
-		W: d.opt.Width, H: d.opt.Height, Rotated: d.opt.Rotated,
+		W: d.opt.Width, H: d.opt.Height, MirrorVertical: d.opt.Rotated, MirrorHorizontal: d.opt.Rotated,
 		Sequential: d.opt.Height == 32, // panels of this height are wired so
 	})
 	if err != nil {
@@ -157,6 +157,10 @@ type elsewhere struct {
 	address uint16
 }
 
-func (e elsewhere) String() string                    { return e.bus.String() }
-func (e elsewhere) Tx(_ uint16, w, r []byte) error    { return e.bus.Tx(e.address, w, r) }
+func (e elsewhere) String() string { return e.bus.String() }
+
+// Tx sends to the panel's own address.
+func (e elsewhere) Tx(_ uint16, w, r []byte) error { return e.bus.Tx(e.address, w, r) }
+
+// SetSpeed is the bus's.
 func (e elsewhere) SetSpeed(f physic.Frequency) error { return e.bus.SetSpeed(f) }

@@ -113,7 +113,6 @@ func (l *LCD) picture(code byte) glyph.Glyph {
 	case code < 16:
 		return glyph.Glyph(l.own[code&7*8 : code&7*8+8])
 	case code == 0x7E:
-		code = 0
 		g, _ := l.font.Of('→')
 		return g
 	case code == 0x7F:
