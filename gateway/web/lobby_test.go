@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,12 +129,12 @@ func TestTheMomentsOfALobbyStreamTellNothingQuiet(t *testing.T) {
 		var group sync.WaitGroup
 		var writers [2]*slowWriter
 		var houses [2]*house
-		var set time.Duration // guarded by the bubble: everything stands still while it changes
+		var set atomic.Int64 // how far the clock was set
 		for i := range houses {
 			h := newHouse()
 			now := func() alert.Stamp {
 				at := h.now()
-				at.Wall = at.Wall.Add(set)
+				at.Wall = at.Wall.Add(time.Duration(set.Load()))
 				return at
 			}
 			s := newTestServer(t, h, func(o *Options) { o.Site, o.Timetable, o.Now = fullSite(), bells{}, now })
@@ -152,7 +153,7 @@ func TestTheMomentsOfALobbyStreamTellNothingQuiet(t *testing.T) {
 		var fires [2]alert.Alert
 		for i := range 1000 { // quiet things, at moments that fall on nothing else
 			if i == 500 { // while no alarm hides the clock
-				set += 5 * time.Hour
+				set.Store(int64(5 * time.Hour))
 			}
 			a := houses[0].press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp})
 			<-time.After(3 * time.Millisecond) // twice at once, so that the second has to wait
