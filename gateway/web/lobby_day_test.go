@@ -45,7 +45,9 @@ func TestNoticesGoToTheScreensOfTheirZonesAndToThoseThatTheyName(t *testing.T) {
 		}
 	}
 	// A screen of one language shows a text that exists in another only.
-	h.change(func(v *alert.View) { v.Notices = []alert.Notice{{ID: "n", Text: text("", "", "Gather"), Status: alert.Actual}} })
+	h.change(func(v *alert.View) {
+		v.Notices = []alert.Notice{{ID: "n", Text: text("", "", "Gather"), Status: alert.Actual}}
+	})
 	if got := s.lobbyNow("hall", alert.Kazakh).Notices; len(got) != 1 || len(got[0].Texts) != 1 || got[0].Texts[0].Text != "Gather" {
 		t.Errorf("a text in another language is shown as %+v", got)
 	}
