@@ -66,6 +66,9 @@ func (p *pa) hush(ctx context.Context, i int) error {
 	return until(ctx, patience, "the loudspeakers have said the all-clear", func() (bool, error) { return len(p.job.Sounding()) == 0, nil })
 }
 
+// released is the rest after which a loudspeaker has let its output go.
+const released = time.Second
+
 // tones are voices without words: a tone in place of every sound, so that a
 // figure is about the way and not about a text.
 type tones struct{ length time.Duration }
@@ -112,7 +115,7 @@ func measureVoice(ctx context.Context, b *bench) (s section, err error) {
 
 	var floor, heard samples
 	for i := range b.size.says {
-		if err := pause(ctx, calm); err != nil {
+		if err := pause(ctx, released); err != nil {
 			return s, err
 		}
 		ours.Forget()

@@ -34,6 +34,7 @@ type player struct {
 	reel  *reel // want as it is being said; nil before it begins
 	last  int   // the rank of what the output was given before
 	stale bool  // the output holds samples of something that must not sound any more
+	quiet bool  // the output holds silence that followed the last words
 }
 
 // duty is an announcement, and those of the loudspeaker's zones that have to
@@ -168,11 +169,13 @@ func (p *player) speak(ctx context.Context, e ears) {
 
 // prepare has the right output open, with nothing in it that must not sound.
 func (p *player) prepare(ctx context.Context) error {
-	if p.stale || p.reel == nil && p.want.rank() > p.last {
+	urgent := p.want.Priority >= alert.PriorityEmergency
+	if p.stale || p.reel == nil && (p.want.rank() > p.last || p.quiet && urgent) { // an emergency waits behind no silence
 		p.stale = false
 		p.out.flush(ctx)
 	}
-	return p.out.ensure(ctx, p.want.Priority >= alert.PriorityEmergency)
+	p.quiet = false
+	return p.out.ensure(ctx, urgent)
 }
 
 func (p *player) begin() {
@@ -253,6 +256,7 @@ func (p *player) finish(ctx context.Context, e ears) {
 		if e.heard() {
 			return
 		}
+		p.quiet = true
 		if err := p.out.write(ctx, silence); err != nil {
 			p.out.failing("", err)
 			return

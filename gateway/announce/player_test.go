@@ -461,3 +461,28 @@ func TestWhatCannotBeIsRefused(t *testing.T) {
 		t.Error("nothing at all: no error")
 	}
 }
+
+// The output is given silence after the last words, before it is let go. Who
+// calls for help in that moment does not wait for the silence to sound.
+func TestAnEmergencyWaitsBehindNoSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		d := s.driver()
+		defer s.open(school(), north(d))()
+		s.clear(s.raise(alert.Intruder, alert.LevelEmergency, alert.Actual))
+		wait(audio.Frame)
+		for range 3000 { // until the all-clear has been said
+			if len(s.job.Sounding()) == 0 {
+				break
+			}
+			wait(audio.Frame)
+		}
+		wait(5 * audio.Frame)
+		before, at := len(d.heard()), time.Since(d.begin)
+		s.raise(alert.Intruder, alert.LevelEmergency, alert.Actual)
+		wait(time.Second)
+		if late := d.heard()[before].at - at; late > audio.Frame {
+			t.Errorf("the emergency began %v after the press", late)
+		}
+	})
+}

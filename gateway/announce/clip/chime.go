@@ -7,23 +7,33 @@ import (
 	"nabat/hw/audio"
 )
 
-// Chimes returns the sounds of all chimes but ChimeNone, at the loudness of
-// speech. They are the same at every call. Nobody may change the samples.
-//
-// All that matters is within 300 to 3400 Hz, which telephones and horns pass.
-func Chimes() map[alert.Chime][]int16 {
-	all := make(map[alert.Chime][]int16)
-	for c, make := range map[alert.Chime]func() []float32{
-		alert.ChimeBell: bell, alert.ChimeGong: gong, alert.ChimeEmergency: twoTones,
-		alert.ChimeEvacuate: sweep, alert.ChimeAllClear: chord,
-	} {
-		x := make()
-		soften(x)
-		if samples, err := Level(x); err == nil { // they are far from silent
-			all[c] = samples
-		}
+// Chime returns the sound of a chime, at the loudness of speech: the same at
+// every call and on every machine. It is nil for ChimeNone and for a chime that
+// is not known. Making one takes some tens of milliseconds of a fast machine.
+func Chime(c alert.Chime) []int16 {
+	var x []float32
+	switch c {
+	case alert.ChimeBell:
+		x = bell()
+	case alert.ChimeGong:
+		x = gong()
+	case alert.ChimeEmergency:
+		x = twoTones()
+	case alert.ChimeEvacuate:
+		x = sweep()
+	case alert.ChimeAllClear:
+		x = chord()
+	case alert.ChimeNone:
+		return nil
+	default:
+		return nil
 	}
-	return all
+	soften(x)
+	samples, err := Level(x)
+	if err != nil { // they are far from silent
+		return nil
+	}
+	return samples
 }
 
 // partial is one tone of a struck body: its pitch as a multiple of the lowest,

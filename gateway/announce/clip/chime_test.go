@@ -11,7 +11,7 @@ import (
 )
 
 func TestChimes(t *testing.T) {
-	all, again := Chimes(), Chimes()
+	all, again := chimes(), chimes()
 	for _, c := range alert.Chimes() {
 		samples := all[c]
 		if c == alert.ChimeNone {
@@ -57,7 +57,7 @@ func smooth(t *testing.T, c alert.Chime, samples []int16) {
 // Chimes differ in what is heard: which pitches, when. The likeness of two is the
 // correlation of their spectrograms, moved against each other.
 func TestChimesAreTold(t *testing.T) {
-	all := Chimes()
+	all := chimes()
 	names := slices.DeleteFunc(alert.Chimes(), func(c alert.Chime) bool { return c == alert.ChimeNone })
 	for i, a := range names {
 		if l := likeness(all[a], all[a]); l < 0.999 {
@@ -75,7 +75,7 @@ func TestChimesAreTold(t *testing.T) {
 
 // The sweep sounds and rests by turns of half a second.
 func TestEvacuateHasTheRhythmOfThree(t *testing.T) {
-	x := Chimes()[alert.ChimeEvacuate]
+	x := Chime(alert.ChimeEvacuate)
 	for i := range 6 {
 		from := i*audio.Rate/2 + audio.Rate/10
 		loud := 0.0
@@ -93,7 +93,7 @@ func TestEvacuateHasTheRhythmOfThree(t *testing.T) {
 
 // The chord falls.
 func TestAllClearFalls(t *testing.T) {
-	x := Chimes()[alert.ChimeAllClear]
+	x := Chime(alert.ChimeAllClear)
 	at := func(s, hz float64) float64 {
 		from := int(s * audio.Rate)
 		return strength(x[from:from+audio.Rate/5], hz)
@@ -161,4 +161,14 @@ func likeness(a, b []int16) float64 {
 		best = max(best, pq/math.Sqrt(pp*qq))
 	}
 	return best
+}
+
+func chimes() map[alert.Chime][]int16 {
+	all := make(map[alert.Chime][]int16)
+	for _, c := range alert.Chimes() {
+		if c != alert.ChimeNone {
+			all[c] = Chime(c)
+		}
+	}
+	return all
 }

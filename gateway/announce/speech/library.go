@@ -55,10 +55,11 @@ type item struct {
 // Library holds the clips that can be said at once. Its methods may be called
 // from any goroutine; only Run waits for the synthesiser or the disk.
 type Library struct {
-	o      Options
-	chimes map[alert.Chime][]int16
+	o     Options
+	chime func(alert.Chime) []int16 // makes one
 
 	mu       sync.Mutex // guards all fields below
+	chimes   map[alert.Chime][]int16
 	items    map[key]*item
 	requests uint64 // counts what was asked for and looked up
 	bytes    int    // of the samples of items
@@ -75,9 +76,14 @@ type Library struct {
 	changed  chan struct{} // closed when a lookup may answer anew
 }
 
-// Chime returns the sound of a chime, nil for none and for one that is not
-// known. It never waits. Nobody may change the samples.
-func (l *Library) Chime(c alert.Chime) []int16 { return l.chimes[c] }
+// Chime returns the sound of a chime, nil for none, for one that is not known,
+// and for one that Run has not made yet. It never waits. Nobody may change the
+// samples.
+func (l *Library) Chime(c alert.Chime) []int16 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.chimes[c]
+}
 
 // Clip returns what says a text in a language, and whether it is there. It never
 // waits. Nobody may change the samples.

@@ -15,6 +15,7 @@ import (
 // at a time.
 func (l *Library) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
+	wg.Go(func() { l.strike(ctx) })
 	wg.Go(func() { l.disk(ctx) })
 	wg.Go(func() { l.speaker(ctx) })
 	wg.Go(func() {
@@ -31,6 +32,24 @@ func (l *Library) Run(ctx context.Context) error {
 	})
 	wg.Wait()
 	return nil
+}
+
+// strike makes the chimes, those of emergencies first. That takes a second or two
+// of a small machine, which a start must not wait for.
+func (l *Library) strike(ctx context.Context) {
+	for _, c := range []alert.Chime{alert.ChimeEvacuate, alert.ChimeEmergency, alert.ChimeAllClear, alert.ChimeGong, alert.ChimeBell} {
+		if ctx.Err() != nil {
+			return
+		}
+		if l.Chime(c) != nil { // Run runs for the second time
+			continue
+		}
+		samples := l.chime(c)
+		l.mu.Lock()
+		l.chimes[c] = samples
+		l.wakeLocked()
+		l.mu.Unlock()
+	}
 }
 
 // speaker has the synthesiser speak what waits for it, one after another.

@@ -76,17 +76,17 @@ type Stats struct {
 	Limit   int // of these bytes
 }
 
-// New returns a library that holds the chimes and nothing else. Run fills it.
-func New(o Options) *Library { return library(o, clip.Chimes()) }
+// New returns an empty library. Run fills it, with the chimes of emergencies first.
+func New(o Options) *Library { return library(o, clip.Chime) }
 
-func library(o Options, chimes map[alert.Chime][]int16) *Library {
+func library(o Options, chime func(alert.Chime) []int16) *Library {
 	o.Program = cmp.Or(o.Program, "espeak-ng")
 	o.Timeout = cmp.Or(o.Timeout, 10*time.Second)
 	o.Retry = cmp.Or(o.Retry, time.Minute)
 	o.MemoryLimit = cmp.Or(o.MemoryLimit, 32<<20)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Library{
-		o: o, chimes: chimes, items: make(map[key]*item),
+		o: o, chime: chime, chimes: make(map[alert.Chime][]int16), items: make(map[key]*item),
 		probed: make(map[alert.Language]error), told: make(map[string]bool), recheck: true,
 		work: make(chan struct{}), changed: make(chan struct{}),
 	}
