@@ -101,9 +101,16 @@ func (s *Server) attach(ctx context.Context, sink string) (*Recording, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start parec (apt install pulseaudio-utils): %w", err)
 	}
+	return Hear(cmd, out), nil
+}
+
+// Hear records what a program has to say that was started, in a process group of
+// its own: mono samples of 16 bits at audio.Rate, until Stop, which ends the
+// program.
+func Hear(cmd *exec.Cmd, out io.Reader) *Recording {
 	r := &Recording{cmd: cmd, done: make(chan struct{}), heard: make(chan struct{})}
 	go r.listen(out)
-	return r, nil
+	return r
 }
 
 // Listen is Record for a test.
