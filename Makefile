@@ -20,7 +20,7 @@ GUEST_TIMEOUT = 40m
 
 # Debian packages that the tests use for real: a broker, a database, a browser, a kernel with GPIO, other processors, a compiler for the race detector,
 # a voice, a sound server, a receiver of sound, a telephone.
-APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils espeak-ng pulseaudio pulseaudio-utils alsa-utils ffmpeg sox sip-tester
+APT = mosquitto mosquitto-clients postgresql chromium fonts-dejavu-core qemu-system-x86 qemu-user-static busybox-static cpio kmod xz-utils zstd gcc gcc-12 libc6-dev libelf-dev e2fsprogs iproute2 openssl systemd libxml2-utils espeak-ng pulseaudio pulseaudio-utils alsa-utils ffmpeg sox sip-tester libasound2-plugins
 
 # A test that hangs is named after ten minutes; two packages at a time, because their real parts share the processors.
 GO_TEST    = $(GO) test -p 2 -timeout 10m
