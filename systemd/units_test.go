@@ -226,7 +226,7 @@ func TestREADMEInstallsWhereTheFilesAreLookedFor(t *testing.T) {
 // acting on them, so their lines are read here.
 func TestLinesOfTheOtherFiles(t *testing.T) {
 	for path, want := range map[string][]string{
-		filepath.Join("tmpfiles.d", "nabat.conf"):    {"d /etc/nabat 0750 root nabat -", "z /etc/nabat/* 0640 root nabat -"},
+		filepath.Join("tmpfiles.d", "nabat.conf"): {"d /etc/nabat 0750 root nabat -", "z /etc/nabat/* 0640 root nabat -"},
 		filepath.Join("udev", "60-nabat-gpio.rules"): {`SUBSYSTEM=="gpio", KERNEL=="gpiochip[0-9]*", GROUP="gpio", MODE="0660"`,
 			`SUBSYSTEM=="i2c-dev", KERNEL=="i2c-[0-9]*", GROUP="i2c", MODE="0660"`, `SUBSYSTEM=="spidev", KERNEL=="spidev[0-9]*", GROUP="spi", MODE="0660"`},
 	} {

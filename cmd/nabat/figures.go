@@ -49,7 +49,15 @@ func (g *gateway) status() control.Status {
 		})
 	}
 	for _, n := range view.Notices {
-		s.Notices = append(s.Notices, control.Notice{Text: n.Text, Status: n.Status, Who: n.Who, LeftSeconds: seconds(max(n.For-now.Since(n.Began), 0))})
+		s.Notices = append(s.Notices, control.Notice{ID: n.ID, Text: n.Text, Status: n.Status, Who: n.Who, LeftSeconds: seconds(max(n.For-now.Since(n.Began), 0))})
+	}
+	s.Sounding = g.sound.job.Sounding()
+	for _, c := range g.web.Screens() {
+		screen := control.Screen{ID: c.ID, State: string(c.State), Watched: c.Watched, SeenSeconds: -1}
+		if !c.Seen.IsZero() {
+			screen.SeenSeconds = seconds(time.Since(c.Seen))
+		}
+		s.Screens = append(s.Screens, screen)
 	}
 	for _, l := range g.links(stats) {
 		s.Links = append(s.Links, control.Link{Name: l.Name, Up: l.Up, ForSeconds: seconds(l.For)})

@@ -156,6 +156,7 @@ func (g *gateway) run(ctx context.Context) error {
 	g.addSMS(group)
 	group.Optional("clock watch", supervise.Started(g.watchClock))
 	group.Optional("pages", g.servePages)
+	group.Optional("screens", supervise.Started(g.web.WatchScreens))
 	group.Optional("control socket", supervise.Started(control.NewServer(g.controlOptions()).Run))
 	return group.Run(ctx)
 }
