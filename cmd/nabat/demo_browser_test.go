@@ -63,7 +63,7 @@ func TestBrowserDemoShowsTheWholeCircle(t *testing.T) {
 		return true;
 	})()`)
 	do(dispatch, t, chromedp.Click(`#alerts [data-act=clear]`), chromedp.WaitVisible(`#clear`), chromedp.Click(`#clear input[name=outcome]`), chromedp.SendKeys(`#clear [name=why]`, "the teacher called"), chromedp.Click(`#clear button.primary`))
-	eventually(lobby, t, `document.getElementById("cards").hidden && !document.getElementById("idle").hidden`)
+	eventually(lobby, t, `document.getElementById("cards").hidden && !document.getElementById("over").hidden`)
 	eventually(dispatch, t, `!document.getElementById("alerts-none").hidden`)
 	eventually(console, t, `!document.getElementById("alerts").innerText.includes("204")`)
 }

@@ -62,6 +62,7 @@ type gateway struct {
 	sms      *sms.Deliverer // nil without a modem
 	sound    *sound
 	pictures map[string]*picture.Picture // the hallway displays of a simulated board
+	battery  bool                        // the clock was set from a battery clock at boot
 	commands *commands
 	fetcher  fetcher            // brings configurations from dispatch; nil without a central link
 	pulled   *pulled            // nil when not started with a configuration file
@@ -83,7 +84,7 @@ func newGateway(c *config.Config, log *slog.Logger) (*gateway, error) {
 	for _, w := range c.Warnings {
 		log.Warn("configuration", "warning", w.Error())
 	}
-	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), pictures: simPictures(c), started: time.Now(), armed: make(chan struct{})}
+	g := &gateway{config: c, log: log, health: new(health.Registry), clock: clk, wall: newWall(c), pictures: simPictures(c), battery: clock.Battery(), started: time.Now(), armed: make(chan struct{})}
 	g.journal, err = journal.Open(journal.Options{
 		Path: filepath.Join(c.DataDir, journalFile), Consumers: g.consumers(),
 		Log: log.With("room", "journal"), Health: g.health, Pulse: g.health.Pulse("journal", journalPulse),
@@ -289,10 +290,15 @@ func (g *gateway) servePages(ctx context.Context, ready func()) error {
 	return g.web.Serve(ctx, l)
 }
 
+// clockSure says whether screens may show a clock that nothing has synchronised:
+// that of a machine with a battery clock, and that of a demonstration, which
+// runs beside a person.
+func (g *gateway) clockSure(alert.Stamp) bool { return g.battery || g.config.Board == config.BoardSim }
+
 func (g *gateway) wirePages() error {
 	o := web.Options{
 		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
-		Timetable: timetableNow{g.sound.calendar}, Slides: g.config.Lobby.Slides, SlideFor: g.config.Lobby.SlideFor, PA: g.sound.job,
+		Timetable: timetableNow{g.sound.calendar}, Slides: g.config.Lobby.Slides, SlideFor: g.config.Lobby.SlideFor, PA: g.sound.job, ClockSure: g.clockSure,
 		Stats: g.webStats, Metrics: g.commands.metrics, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
 	}
 	if g.wall.sim != nil {
