@@ -188,10 +188,14 @@ func TestTextRunsSmoothly(t *testing.T) {
 				}
 			}
 		}
+		// The first letter is lit in its corner; what is beside it is not.
+		if blank := blankOf(c.size, color.Black); string(c.frames[0].Pix) != string(blank.Pix) {
+			t.Error("text does not come in from the dark")
+		}
 		if n := len(c.frames); n < 200 || n > 300 {
 			t.Errorf("%d columns in ten seconds", n)
 		}
-	}, Display{ID: "it", Open: c.open})
+	}, Display{ID: "it", Languages: []alert.Language{alert.Russian}, Open: c.open})
 }
 
 func TestPaperIsSpared(t *testing.T) {

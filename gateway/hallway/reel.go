@@ -2,6 +2,7 @@ package hallway
 
 import (
 	"image"
+	"image/color"
 	"image/draw"
 	"strings"
 	"time"
@@ -24,9 +25,10 @@ const (
 // strip is one picture of a reel and how long it is shown. A wide one runs in
 // from the right and out to the left.
 type strip struct {
-	img  *image.RGBA
-	wide bool
-	last time.Duration
+	img    *image.RGBA
+	ground color.Color // beside it
+	wide   bool
+	last   time.Duration
 }
 
 // reel is what a display goes through, again and again.
@@ -78,7 +80,7 @@ func (p *pane) wind(pages []page, n nature) error {
 			return err
 		}
 		for _, img := range imgs {
-			one := strip{img: img, last: hold, wide: img.Bounds().Dx() > n.size.X}
+			one := strip{img: img, ground: n.theme(one.Tone).ground, last: hold, wide: img.Bounds().Dx() > n.size.X}
 			if one.wide {
 				one.last = time.Duration(img.Bounds().Dx()+n.size.X+dark) * step
 			}
@@ -102,7 +104,7 @@ func (r *reel) at(elapsed time.Duration) (*image.RGBA, time.Duration) {
 		return one.img, one.last - elapsed
 	}
 	column := int(elapsed / step)
-	img := blankOf(r.nature.size, one.img.At(0, 0))
+	img := blankOf(r.nature.size, one.ground)
 	draw.Draw(img, img.Bounds(), one.img, image.Pt(column-r.nature.size.X, 0), draw.Src)
 	return img, time.Duration(column+1)*step - elapsed
 }
