@@ -103,6 +103,7 @@ faults: ## every fault that real gateways failed on, done to the real programs, 
 shots: ## the screenshots of README from the real pages
 	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./gateway/web -args -shots $(CURDIR)/docs/img
 	$(GO) test -tags browser -timeout 10m -run BrowserScreenshots ./sync/dispatch/desk -args -shots $(CURDIR)/docs/img
+	$(GO) test -tags guest -run PicturesForPeople ./hw/guest -args -displays $(CURDIR)/docs/img/displays
 
 clean: ## remove what was built
 	rm -rf bin dist $(CACHE)

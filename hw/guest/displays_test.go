@@ -96,13 +96,15 @@ func TestDisplaysOverTheKernelsBuses(t *testing.T) {
 	if passed != 6 {
 		t.Errorf("%d tests passed in the guest, want 6", passed)
 	}
-	if *showTo != "" {
-		enlarge(t, *showTo)
-	}
 }
 
-// enlarge writes the pictures as they are shown to people.
-func enlarge(t *testing.T, dir string) {
+// TestPicturesForPeople writes the pictures that the displays are compared with
+// as people see the displays, where it is told to.
+func TestPicturesForPeople(t *testing.T) {
+	dir := *showTo
+	if dir == "" {
+		dir = t.ArtifactDir()
+	}
 	pictures, err := filepath.Glob(filepath.Join(goldenDir, "*.png"))
 	if err != nil {
 		t.Fatal(err)
@@ -204,9 +206,6 @@ func TestScreenOfTheMachine(t *testing.T) {
 		file := filepath.Join(t.ArtifactDir(), "screen.png")
 		save(t, file, got)
 		t.Errorf("%d pixels differ from %s; see %s", d, golden, file)
-	}
-	if *showTo != "" {
-		enlarge(t, *showTo)
 	}
 }
 

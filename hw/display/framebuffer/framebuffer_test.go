@@ -47,7 +47,7 @@ func TestTheKernelsStructuresHaveTheirSize(t *testing.T) {
 	if n := unsafe.Sizeof(variable{}); n != 160 {
 		t.Errorf("fb_var_screeninfo has %d bytes, want 160", n)
 	}
-	if n, want := unsafe.Sizeof(fixed{}), 48+4*unsafe.Sizeof(uintptr(0)); n != want {
+	if n, want := unsafe.Sizeof(fixed{}), 56+3*unsafe.Sizeof(uintptr(0)); n != want {
 		t.Errorf("fb_fix_screeninfo has %d bytes, want %d", n, want)
 	}
 }
