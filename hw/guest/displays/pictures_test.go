@@ -79,7 +79,11 @@ func TestPictures(t *testing.T) {
 			b.set(func() { b.lights = nil })
 			h := open(t, s.lang, "lcd", "matrix", "oled", "paper")
 			s.play(h)
-			for _, id := range []string{"lcd", "oled", "paper"} {
+			still := []string{"lcd", "oled", "paper"}
+			if s.name == "clock-kk" {
+				still = []string{"matrix", "lcd", "oled", "paper"} // the time fits; the next bell runs
+			}
+			for _, id := range still {
 				name := id + "-" + s.name
 				if want := golden(t, name); want != nil {
 					await(t, name, func() bool { return same(b.shows(id), want) }, func() any {
@@ -91,9 +95,11 @@ func TestPictures(t *testing.T) {
 				}
 			}
 			name := "matrix-" + s.name
-			if want := golden(t, name); want != nil {
+			switch want := golden(t, name); {
+			case slices.Contains(still, "matrix"):
+			case want != nil:
 				b.awaitRibbon(t, name, want)
-			} else {
+			default:
 				hand(t, name, b.ribbon(t))
 			}
 			if got := h.lost(); len(got) != 0 {
@@ -135,20 +141,14 @@ func shifted(a, b *image.Gray, n int) bool {
 	return true
 }
 
-// ribbon puts together what ran through the matrix once: from dark to dark, or
-// the one picture that stood. It is for making the golden ones only.
+// ribbon puts together what ran through the matrix once, from dark to dark. It is for making the golden ones only.
 func (b *bench) ribbon(t *testing.T) *image.Gray {
 	t.Helper()
 	dark := image.NewGray(image.Rect(0, 0, 32, 8))
 	var run []*image.Gray
-	begin := time.Now()
 	await(t, "ribbon", func() bool {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if n := len(b.lights); n > 0 && n <= 2 && time.Since(begin) > 3*time.Second {
-			run = b.lights[n-1:]
-			return true
-		}
 		last := -1
 		for i, img := range b.lights {
 			if !same(img, dark) {
@@ -162,9 +162,6 @@ func (b *bench) ribbon(t *testing.T) *image.Gray {
 		}
 		return false
 	}, func() any { return len(b.lights) })
-	if len(run) == 1 {
-		return run[0]
-	}
 	var columns [][8]byte
 	for i := 1; i < len(run); i++ {
 		n := 1
@@ -203,10 +200,6 @@ func (b *bench) awaitRibbon(t *testing.T, name string, want *image.Gray) {
 			}
 		}
 		return img
-	}
-	if want.Rect.Dx() == 32 { // it stands, and something else may follow
-		await(t, name, func() bool { return same(b.shows("matrix"), want) }, func() any { return "it is not shown" })
-		return
 	}
 	next, seen, at := 0, 0, 0
 	await(t, name, func() bool {
@@ -249,7 +242,7 @@ func TestScreen(t *testing.T) {
 	await(t, "the screen", func() bool {
 		_, err := file.ReadAt(corner, 0)
 		return err == nil && corner[2] == 0x8C // red
-	}, func() any { return fmt.Sprint(corner, h.health.List()) })
+	}, func() any { return h.health.List() })
 	<-time.After(time.Second) // the kernel copies to the adapter later
 	fmt.Println("SCREEN READY")
 	<-time.After(patience)
