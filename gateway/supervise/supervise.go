@@ -32,7 +32,7 @@ const stopEach = 3 * time.Second
 
 // StopLimit is how long stopping all jobs takes at the most; whoever ends the
 // process by force waits longer.
-const StopLimit = 45 * time.Second
+const StopLimit = 75 * time.Second
 
 // ErrTooMany is wrapped by Run's refusal of more jobs than StopLimit allows.
 var ErrTooMany = errors.New("too many jobs to stop one after the other")
