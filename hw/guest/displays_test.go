@@ -187,8 +187,9 @@ func TestScreenOfTheMachine(t *testing.T) {
 	err = kit.Boot(ctx, Job{
 		Modules: []string{"bochs"},
 		Files:   displaysProgram(t),
-		Script:  "displays -test.v -test.timeout 4m -test.run TestScreen",
-		QEMU:    []string{"-device", "VGA,edid=on,xres=800,yres=480", "-qmp", "unix:" + monitor + ",server=on,wait=off"},
+		// The kernel's own cursor would blink through.
+		Script: "printf '\\033[?25l' > /dev/tty0; echo 0 > /sys/class/graphics/fbcon/cursor_blink; displays -test.v -test.timeout 4m -test.run TestScreen",
+		QEMU:   []string{"-device", "VGA,edid=on,xres=800,yres=480", "-qmp", "unix:" + monitor + ",server=on,wait=off"},
 	}, func(line string) {
 		t.Log(line)
 		if !strings.HasPrefix(line, "SCREEN READY") {
