@@ -328,6 +328,7 @@ func TestWhatAplaySaysIsUnderstood(t *testing.T) {
 		{"aplay: set_params:1358: Channels count non available", errShape, "Channels", 0},
 		{"aplay: main:831: audio open error: Permission denied\n", errDenied, "Permission", 0},
 		{"aplay: pcm_write:2145: write error: No such device\n", errNoDevice, "write error", 0},
+		{"aplay: pcm_write:2127: write error: File descriptor in bad state\n", errNoDevice, "bad state", 0},
 		{"aplay: something else\n", errOther, "something else", 0},
 	} {
 		var underruns atomic.Uint64

@@ -97,6 +97,8 @@ func meaning(line string) error {
 	}{
 		{"No such file or directory", errNoDevice},
 		{"No such device", errNoDevice},
+		// What the kernel answers about a card that was unplugged under its player.
+		{"File descriptor in bad state", errNoDevice},
 		{"Unknown PCM", errNoDevice},
 		{"Device or resource busy", errBusy},
 		{"non available", errShape},
