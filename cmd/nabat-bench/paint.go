@@ -80,17 +80,14 @@ func measurePaint(ctx context.Context, b *bench) (s section, err error) {
 		if err := one(first, lobby, &off, &painted); err != nil {
 			return err
 		}
-		frame, err := lobby.twoFrames(ctx)
-		if err != nil {
-			return err
-		}
-		frames.add(frame)
 		took, err := pressAndClear(ctx, c, lobby, presses, off)
 		if err != nil {
 			return err
 		}
 		painted.add(took)
-		return nil
+		frame, err := lobby.twoFrames(ctx)
+		frames.add(frame)
+		return err
 	}
 	if err := turns(ctx, b.size.rounds, b.size.paints, bareOne, ours); err != nil {
 		return s, err

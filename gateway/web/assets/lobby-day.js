@@ -42,6 +42,8 @@ export class Day {
   }
 
   tick() {
+    this.beat = !this.beat;
+    this.section.querySelector(".live-dot").classList.toggle("dim", this.beat);
     const known = Boolean(this.data.clock);
     this.get("time").hidden = !known;
     if (!known) {
