@@ -423,7 +423,7 @@ func TestBrowserNothingFlashes(t *testing.T) {
 			t.Errorf("%d animations are seen, want %d: does the test look?", len(hz), least)
 		}
 	}
-	slow(1)
+	p.eventually(`document.getAnimations().length === 0`) // a calm screen draws nothing without a reason
 	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
 	h.press(raise{kind: alert.Intruder, place: "gym", level: alert.LevelEmergency})
 	p.eventually(`document.querySelectorAll(".card").length === 2`)
