@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -43,6 +44,12 @@ func TestMain(m *testing.M) {
 		err = os.Setenv(binDirectory, dir)
 	}
 	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1) //nolint:forbidigo // a test binary ends so
+	}
+	// Tests that run beside each other wait for loudspeakers, which take their time,
+	// and leave the processors alone meanwhile.
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:forbidigo // a test binary ends so
 	}
@@ -165,8 +172,11 @@ func (p *process) waitFor(t *testing.T, what string, ok func(control.Status) boo
 	var last control.Status
 	var err error
 	for {
-		if last, err = p.client.Status(ctx); err == nil && ok(last) {
-			return last
+		var s control.Status
+		if s, err = p.client.Status(ctx); err == nil {
+			if last = s; ok(s) {
+				return s
+			}
 		}
 		select {
 		case <-ticker.C:
