@@ -176,6 +176,45 @@ func TestReleasedAtOnceWhenNothingSounds(t *testing.T) {
 	})
 }
 
+func TestNoClicksWhileALoudspeakerIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &relay{}
+		a := amplifier.New(r, amplifier.Options{Lead: lead, Tail: tail})
+		broken := errors.New("no card")
+		sp := &speaker{relay: r, fail: broken}
+		d := a.Driver(sp)
+		if _, err := d.Open(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("got %v", err)
+		}
+		asked := r.sets
+		for range 5 {
+			if _, err := d.Open(t.Context()); !errors.Is(err, broken) {
+				t.Errorf("got %v", err)
+			}
+		}
+		if r.sets != asked {
+			t.Errorf("the relay was moved %d times by attempts that were in vain", r.sets-asked)
+		}
+		sp.fail = nil
+		start := time.Now()
+		s := open(t, d)
+		if took := time.Since(start); took != lead || !r.is() {
+			t.Errorf("it is back: opened after %v, keyed %v", took, r.is())
+		}
+		_ = s.Close()
+		pass(tail)
+		// Given up during the lead, after the loudspeaker was opened.
+		sp.fail = broken
+		_, _ = d.Open(t.Context())
+		sp.fail = nil
+		ctx, cancel := context.WithTimeout(t.Context(), lead/2)
+		defer cancel()
+		if _, err := d.Open(ctx); !errors.Is(err, context.DeadlineExceeded) || r.is() {
+			t.Errorf("given up during the lead: %v, keyed %v", err, r.is())
+		}
+	})
+}
+
 func TestCloseReleasesUnderAnOpenSound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &relay{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"nabat/hw/audio"
 )
@@ -15,11 +16,16 @@ func (a *Amplifier) Driver(d audio.Driver) audio.Driver { return &driver{amplifi
 type driver struct {
 	amplifier *Amplifier
 	under     audio.Driver
+	fails     atomic.Bool // the loudspeaker did not work when it was asked last
 }
 
 // Open keys the relay and opens the loudspeaker meanwhile, so that the longer of
-// the two is waited for, not both.
+// the two is waited for, not both. A loudspeaker that did not work is opened
+// first: or the relay would click with every attempt.
 func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
+	if d.fails.Load() {
+		return d.cautious(ctx)
+	}
 	keyed := make(chan error, 1)
 	leading, stop := context.WithCancel(ctx)
 	defer stop()
@@ -31,6 +37,7 @@ func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 	lead := <-keyed
 	switch {
 	case err != nil:
+		d.fails.Store(true)
 		d.amplifier.unkey(true)
 		return nil, err
 	case lead != nil:
@@ -40,9 +47,27 @@ func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 	return &stream{Stream: under, amplifier: d.amplifier}, nil
 }
 
+// cautious opens the loudspeaker before it keys the relay.
+func (d *driver) cautious(ctx context.Context) (audio.Stream, error) {
+	under, err := d.under.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d.fails.Store(false)
+	if err := d.amplifier.key(ctx); err != nil {
+		d.amplifier.unkey(true)
+		return nil, errors.Join(err, under.Close())
+	}
+	return &stream{Stream: under, amplifier: d.amplifier}, nil
+}
+
 // Check implements audio.Driver: the loudspeaker works, and the relay follows.
 func (d *driver) Check(ctx context.Context) error {
-	return errors.Join(d.under.Check(ctx), d.amplifier.check())
+	err := d.under.Check(ctx)
+	if err == nil || ctx.Err() == nil { // a look that was broken off says nothing
+		d.fails.Store(err != nil)
+	}
+	return errors.Join(err, d.amplifier.check())
 }
 
 // Close implements audio.Driver.
