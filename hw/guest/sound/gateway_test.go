@@ -26,6 +26,7 @@ import (
 	"nabat/hw/audio"
 	"nabat/hw/audio/audiotest"
 	"nabat/hw/guest/gpiosim"
+	"nabat/hw/point"
 )
 
 //go:embed testdata/nabat.toml
@@ -390,6 +391,10 @@ func cardGoes(t *testing.T, h *hall, heard *audiotest.Recording) {
 		return ok && strings.Contains(detail, loudspeaker)
 	})
 	await(t, "the relay to be released without a card", func() bool { return !h.watch.keyed() })
+	h.watch.forget()
+	away := point.Monotonic()
+	await(t, "the card to be asked for some times more", func() bool { return point.Monotonic()-away > 4*time.Second })
+	silentAndReleased(t, h.watch.forget()) // no click with each attempt
 	await(t, "the lamp, which no loudspeaker concerns", h.lit)
 	insert(t)
 	again := listen(t, audio.Rate, 1)
