@@ -31,7 +31,7 @@ func (v voices) Changed() <-chan struct{} { return v.library.Changed() }
 func segments(list []announce.Segment) []speech.Segment {
 	out := make([]speech.Segment, 0, len(list))
 	for _, s := range list {
-		out = append(out, speech.Segment{Language: s.Language, Text: s.Text, Recorded: s.File})
+		out = append(out, speech.Segment{Language: s.Language, Text: s.Text, Recorded: s.File, ID: s.ID})
 	}
 	return out
 }

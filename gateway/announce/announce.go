@@ -57,6 +57,9 @@ type Segment struct {
 	// that it is synthesised. Where the file cannot be had, the same segment
 	// without File is asked for.
 	File string
+	// ID says in conditions and logs, where texts must not stand, what it belongs
+	// to: a message, a kind, a place. It is empty for what a person writes.
+	ID string
 }
 
 // Speaker is one loudspeaker output.

@@ -65,7 +65,7 @@ func (b *bells) look(now alert.Stamp) {
 	if !b.believes(now) {
 		b.last = time.Time{}
 		if len(table.Rules)+len(table.Dated) > 0 {
-			b.health.Set("bells-clock", "the clock is not believable, so no bells ring; emergencies are said all the same; check the time server or set the clock")
+			b.health.Set("bells-clock", "the clock is not believable, so no bells ring; emergencies are said all the same; check the time server, or set the clock; if it was set by hand and is right now, restart the gateway")
 		}
 		return
 	}

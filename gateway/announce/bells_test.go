@@ -34,7 +34,7 @@ func TestABellRingsAtItsTimeOnce(t *testing.T) {
 			t.Errorf("the bell rang at %v", at)
 		}
 		check(t, "the play log", s.events(), []string{
-			"b1/2026-03-02 in north x1: said in full", "spot/2026-03-02 in north x1: said in full", "words/2026-03-02 in north x1: said in full",
+			"b1/2026-03-02 in north x1: said to its end", "spot/2026-03-02 in north x1: said to its end", "words/2026-03-02 in north x1: said to its end",
 		})
 		wait(24*time.Hour - 30*time.Minute)
 		if names := d.names(); len(names) != 6 {
@@ -72,6 +72,15 @@ func TestABellIsDroppedWhere(t *testing.T) {
 				d.set(func(d *driver) { d.slow = false })
 			}()
 		}, 0},
+		{"the loudspeaker is away for too long, and the clock is set back meanwhile", func(s *stage, d *driver) {
+			d.set(func(d *driver) { d.slow = true })
+			go func() {
+				<-time.After(80 * time.Second)
+				s.clock.set(func(c *stamps) { c.wall -= 15 * time.Second })
+				<-time.After(15 * time.Second)
+				d.set(func(d *driver) { d.slow = false })
+			}()
+		}, 0},
 		{"the machine slept through it", func(s *stage, _ *driver) {
 			s.clock.set(func(c *stamps) { c.wall += 91 * time.Second })
 		}, 0},
@@ -100,6 +109,19 @@ func TestABellIsDroppedWhere(t *testing.T) {
 	}
 }
 
+func TestABellRingsOnceWhateverTheClockDoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		d := s.driver()
+		s.table = timetable.Table{Rules: []timetable.Rule{bellAt("b1", time.Minute)}}
+		defer s.open(school(), north(d))()
+		wait(20 * time.Minute)
+		s.clock.set(func(c *stamps) { c.wall -= 20 * time.Minute })
+		wait(20 * time.Minute)
+		check(t, "heard", d.names(), []string{"<bell>"})
+	})
+}
+
 func TestAnInterruptedBellIsNotRungAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := play(t)
@@ -112,7 +134,7 @@ func TestAnInterruptedBellIsNotRungAgain(t *testing.T) {
 		s.announce("n1", "bus", 0, "north")
 		wait(time.Minute)
 		check(t, "heard", d.names(), append([]string{"<gong>", "kk: lesson-kk"}, notice("bus")...))
-		check(t, "the play log", s.events(), []string{"spot/2026-03-02 in north x0: interrupted by n1", "n1 in north x1: said in full"})
+		check(t, "the play log", s.events(), []string{"spot/2026-03-02 in north x0: interrupted by n1", "n1 in north x1: said to its end"})
 	})
 }
 

@@ -43,10 +43,11 @@ type lineKey struct{ zone, key string }
 type line struct {
 	said   Announcement
 	times  int
-	active map[string]bool   // loudspeakers that are at it
-	failed map[string]string // those that could not say it, with the reason
-	why    string            // why the last one left
-	left   time.Time         // when; zero while one is at it
+	unsaid map[alert.Language]bool // those in which words had no sound
+	active map[string]bool         // loudspeakers that are at it
+	failed map[string]string       // those that could not say it, with the reason
+	why    string                  // why the last one left
+	left   time.Time               // when; zero while one is at it
 }
 
 func newBoard(site *alert.Site, clock Clock) *board {
@@ -113,13 +114,17 @@ func (b *board) enter(id string, a Announcement, zones []string) {
 	}
 }
 
-// said notes that a loudspeaker has said an announcement so many times in full.
-func (b *board) said(a Announcement, zones []string, times int) {
+// said notes that a loudspeaker has said an announcement so many times to its
+// end, and the languages in which words were left out.
+func (b *board) said(a Announcement, zones []string, times int, unsaid []alert.Language) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, z := range zones {
 		l := b.lineLocked(z, a)
 		l.times = max(l.times, times)
+		for _, language := range unsaid {
+			l.unsaid[language] = true
+		}
 	}
 }
 
@@ -158,7 +163,7 @@ func (b *board) lineLocked(zone string, a Announcement) *line {
 	key := lineKey{zone, a.key}
 	l := b.lines[key]
 	if l == nil {
-		l = &line{said: a, active: make(map[string]bool), failed: make(map[string]string), left: time.Now()}
+		l = &line{said: a, unsaid: make(map[alert.Language]bool), active: make(map[string]bool), failed: make(map[string]string), left: time.Now()}
 		b.lines[key] = l
 	}
 	return l
@@ -184,6 +189,9 @@ func (l *line) event(zone string) alert.Event {
 	text, detail := l.said.Text, l.why
 	if detail == "" {
 		detail = "nobody could hear it"
+	}
+	for _, language := range slices.Sorted(maps.Keys(l.unsaid)) {
+		detail += "; without words in " + string(language)
 	}
 	for _, id := range slices.Sorted(maps.Keys(l.failed)) {
 		detail += "; " + id + " was silent: " + l.failed[id]

@@ -35,7 +35,8 @@ type Part struct {
 	Language alert.Language
 	Words    []Segment
 	// Around is said before and after the words: that this is a drill. Where it
-	// is not empty and cannot be said, the words are not said either.
+	// is not empty and cannot be said, the words are not said either. Without any
+	// words it is said once.
 	Around Segment
 }
 
@@ -98,6 +99,11 @@ func (c *composer) build(a Announcement, say func(alert.Language) []Segment) Ann
 		}
 		a.Parts = append(a.Parts, p)
 	}
+	if around != "" && len(a.Parts) == 0 { // a chime alone would be taken for what is real
+		for _, l := range c.site.SpokenLanguages() {
+			a.Parts = append(a.Parts, Part{Language: l, Around: c.fixed(l, around)[0]})
+		}
+	}
 	return a
 }
 
@@ -138,13 +144,13 @@ func (c *composer) urgent(l alert.Language, k alert.Kind, plan alert.Plan) []Seg
 			return said
 		}
 	}
-	list := []Segment{{Language: l, Text: c.headline(l, k)}}
+	list := []Segment{{Language: l, Text: c.headline(l, k), ID: string(k)}}
 	do := own(plan.Instruction, l)
 	if do == "" {
 		do = c.words[l].Or("pa.do."+string(plan.Response), "")
 	}
 	if do != "" {
-		list = append(list, Segment{Language: l, Text: do})
+		list = append(list, Segment{Language: l, Text: do, ID: string(k)})
 	}
 	return list
 }
@@ -173,12 +179,12 @@ func (c *composer) place(l alert.Language, at alert.Location) []Segment {
 	if len(path) == 0 {
 		return nil
 	}
-	return []Segment{{Language: l, Text: c.words[l].Fill("pa.place", "place", strings.Join(path, ", "))}}
+	return []Segment{{Language: l, Text: c.words[l].Fill("pa.place", "place", strings.Join(path, ", ")), ID: at.ID}}
 }
 
 // fixed is one of the usual texts.
 func (c *composer) fixed(l alert.Language, key string) []Segment {
-	return []Segment{{Language: l, Text: c.words[l].Get(key)}}
+	return []Segment{{Language: l, Text: c.words[l].Get(key), ID: key}}
 }
 
 // over is what is said when an emergency, or a drill, has ended.
@@ -212,7 +218,7 @@ func (c *composer) notice(n alert.Notice) Announcement {
 	if named {
 		return c.build(c.sounding(a, m), func(l alert.Language) []Segment { return message(l, m) })
 	}
-	return c.build(a, func(l alert.Language) []Segment { return text(l, n.Text) })
+	return c.build(a, func(l alert.Language) []Segment { return text(l, n.Text, "") })
 }
 
 func (c *composer) routine(r Routine) Announcement {
@@ -232,7 +238,7 @@ func (c *composer) routine(r Routine) Announcement {
 		if ok {
 			return message(l, m)
 		}
-		return text(l, r.Words)
+		return text(l, r.Words, r.ID)
 	})
 	if a.Text == (alert.Text{}) {
 		a.Text = r.Name // a bell has no words, but a name to show
@@ -249,7 +255,7 @@ func (c *composer) sounding(a Announcement, m alert.Message) Announcement {
 
 // message is a message in one language; nothing where it has no words in it.
 func message(l alert.Language, m alert.Message) []Segment {
-	s := Segment{Language: l, Text: own(m.Text, l), File: m.Recorded[l]}
+	s := Segment{Language: l, Text: own(m.Text, l), File: m.Recorded[l], ID: m.ID}
 	if m.Silent || s.Text == "" && s.File == "" {
 		return nil
 	}
@@ -258,9 +264,9 @@ func message(l alert.Language, m alert.Message) []Segment {
 
 // text is a text in one language. A voice of another language would only
 // garble it.
-func text(l alert.Language, t alert.Text) []Segment {
+func text(l alert.Language, t alert.Text, id string) []Segment {
 	if s := own(t, l); s != "" {
-		return []Segment{{Language: l, Text: s}}
+		return []Segment{{Language: l, Text: s, ID: id}}
 	}
 	return nil
 }

@@ -108,7 +108,7 @@ func TestWordsOfASite(t *testing.T) {
 	if out.Chime != alert.ChimeGong || out.Text.RU != "out-ru Место: room-ru, floor-ru." {
 		t.Errorf("the plan's message is %+v", out)
 	}
-	if want := (Segment{Language: alert.Kazakh, Text: "out-kk", File: "/out.wav"}); out.Parts[0].Words[0] != want {
+	if want := (Segment{Language: alert.Kazakh, Text: "out-kk", File: "/out.wav", ID: "out"}); out.Parts[0].Words[0] != want {
 		t.Errorf("the recording is %+v", out.Parts[0].Words)
 	}
 	if gas.Parts[1].Words[0].Text != "Внимание! Газ." || gas.Parts[0].Words[0].Text == "" || gas.Parts[0].Words[0].Text == "Газ" {
@@ -137,7 +137,7 @@ func TestEverythingThatIsSaidWasForeseen(t *testing.T) {
 		for _, d := range Due(site, v, routine, "north") {
 			for _, p := range d.Parts {
 				for _, s := range append([]Segment{p.Around}, p.Words...) {
-					if s != (Segment{}) && !slices.Contains(foreseen, s) {
+					if s != (Segment{}) && !slices.ContainsFunc(foreseen, func(f Segment) bool { f.ID = s.ID; return f == s }) {
 						rt.Fatalf("%+v was not foreseen", s)
 					}
 				}

@@ -83,55 +83,16 @@ func (o *output) ready(key string) bool {
 	return o.stream != nil || o.failed != key || !time.Now().Before(o.retryAt)
 }
 
-// call runs f, which must end when its context does, and waits until it returns:
-// at most for limit, and no longer than until something is heard. The channel is
-// closed when f has returned.
-func (o *output) call(ctx context.Context, limit time.Duration, e ears, f func(context.Context) error) (<-chan struct{}, error) {
-	c, cancel := context.WithTimeout(ctx, limit)
-	returned := make(chan struct{})
-	var err error // read after returned only
-	o.calls.Go(func() {
-		defer cancel() // after returned, so that an answer is never taken for a silence
-		defer close(returned)
-		err = f(c)
-	})
-	over := func() error {
-		select {
-		case <-returned:
-		default:
-			return fmt.Errorf("%w within %v", errHung, limit)
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("%w within %v: %w", errHung, limit, err)
-		}
-		return err
-	}
-	select {
-	case <-returned:
-		return returned, over()
-	case <-c.Done():
-	case <-e.view:
-		cancel()
-		return returned, errHeard
-	case <-e.bells:
-		cancel()
-		return returned, errHeard
-	case <-e.voices:
-		cancel()
-		return returned, errHeard
-	}
-	if ctx.Err() != nil {
-		return returned, ctx.Err()
-	}
-	return returned, over()
-}
-
 // ensure has a stream open, of the driver for emergencies if it is for one and
 // there is one.
 func (o *output) ensure(ctx context.Context, emergency bool) error {
 	urgent := emergency && o.speaker.Emergency != nil
 	if o.stream != nil && o.urgent != urgent {
-		o.drain(ctx, ears{})
+		if urgent { // what waits there was dropped: nothing is worth waiting for
+			o.release(ctx)
+		} else {
+			o.drain(ctx, ears{})
+		}
 	}
 	if o.stream != nil {
 		return nil
@@ -255,49 +216,10 @@ func (o *output) abandon(returned <-chan struct{}) {
 	o.stream = nil
 	o.calls.Go(func() {
 		defer close(closed)
-		_ = s.Close()
+		_ = contained(s.Close)
 	})
 	if returned != nil {
 		o.busy = append(o.busy, returned)
 	}
 	o.busy = append(o.busy, closed)
-}
-
-// shut falls silent and gives everything back, within two seconds whatever
-// hangs. What hangs for longer is left to the end of the process.
-func (o *output) shut() {
-	wait := func() bool {
-		done := make(chan struct{})
-		go func() {
-			o.calls.Wait()
-			close(done)
-		}()
-		timer := time.NewTimer(closeLimit)
-		defer timer.Stop()
-		select {
-		case <-done:
-			return true
-		case <-timer.C:
-			return false
-		}
-	}
-	if o.probe != nil {
-		o.probe.cancel()
-	}
-	if o.stream != nil {
-		o.abandon(nil)
-	}
-	wait()
-	for _, d := range []audio.Driver{o.speaker.Driver, o.speaker.Emergency} {
-		if d != nil {
-			o.calls.Go(func() {
-				if err := d.Close(); err != nil {
-					o.log.Warn("closing a loudspeaker failed", "err", err)
-				}
-			})
-		}
-	}
-	if !wait() {
-		o.log.Error("a loudspeaker did not let go; it is left behind")
-	}
 }

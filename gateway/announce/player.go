@@ -206,11 +206,11 @@ func (p *player) said() {
 	p.turn[d.key] = p.turns
 	p.times[d.key]++
 	if !p.mute {
-		p.job.board.said(d.Announcement, d.zones, p.times[d.key])
+		p.job.board.said(d.Announcement, d.zones, p.times[d.key], p.reel.unsaid)
 	}
 	if !d.Repeat {
 		p.done[d.key] = time.Now()
-		p.leave(d, "said in full")
+		p.leave(d, "said to its end")
 	}
 	p.want, p.reel = nil, nil
 }

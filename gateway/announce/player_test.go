@@ -83,7 +83,7 @@ func TestAnEmergencyIsSaidAtOnceUntilItIsCleared(t *testing.T) {
 		check(t, "the end", d.names()[i:], []string{"<all-clear>", says("kk", "pa.over"), says("ru", "pa.over")})
 		events := s.events()
 		if len(events) != 2 || !strings.HasPrefix(events[0], id+" in north x") || !strings.HasSuffix(events[0], "no longer due") ||
-			events[1] != id+" in north x1: said in full" {
+			events[1] != id+" in north x1: said to its end" {
 			t.Errorf("the play log is %q", events)
 		}
 		if d.count().open != 0 {
@@ -167,7 +167,7 @@ func TestAnEmergencyInterruptsANoticeWhichBeginsAnew(t *testing.T) {
 			t.Errorf("the gong was heard %d times, want twice: a notice is said once", got)
 		}
 		check(t, "the play log", s.events(), []string{
-			"n1 in north x0: interrupted by " + id, id + " in north x1: no longer due", id + " in north x1: said in full", "n1 in north x1: said in full",
+			"n1 in north x0: interrupted by " + id, id + " in north x1: no longer due", id + " in north x1: said to its end", "n1 in north x1: said to its end",
 		})
 	})
 }
@@ -294,6 +294,9 @@ func TestANoticeWaitsForItsWordsAndAnEmergencyDoesNot(t *testing.T) {
 		if names := d.names(); len(names) != 0 {
 			t.Errorf("a notice without words said %q", names)
 		}
+		if got := s.conditions(); got != "" {
+			t.Errorf("words that are on their way are the condition %q", got)
+		}
 		s.voices.set(func(v *voices) { v.without = func(alert.Language, string) bool { return false } })
 		wait(20 * time.Second)
 		check(t, "the notice", d.names(), notice("new"))
@@ -404,7 +407,7 @@ func TestALoudspeakerOfTwoZones(t *testing.T) {
 		names := d.names()
 		check(t, "the end", names[len(names)-3:], notice("bus"))
 		check(t, "the play log", s.events(), []string{
-			id + " in north x0: no longer due", id + " in north x1: said in full", "n1 in north x1: said in full", "n1 in south x1: said in full",
+			id + " in north x0: no longer due", id + " in north x1: said to its end", "n1 in north x1: said to its end", "n1 in south x1: said to its end",
 		})
 	})
 }

@@ -37,8 +37,9 @@ type reel struct {
 	// natural gives what has no sound the time that it would take.
 	natural bool
 	cues    []cue
-	clip    []int16 // what is left of the clip under way
-	silence int     // samples of silence that are left
+	clip    []int16          // what is left of the clip under way
+	silence int              // samples of silence that are left
+	unsaid  []alert.Language // those in which words were left out up to now
 }
 
 // newReel plans an announcement. A language in which a drill cannot be called
@@ -49,6 +50,7 @@ func newReel(a Announcement, v Voices, natural bool) *reel {
 	sayable := false
 	for _, p := range a.Parts {
 		if p.Around != (Segment{}) && !natural && r.lookup(p.Around) == nil {
+			r.leaveOut(p.Language)
 			continue
 		}
 		if sayable {
@@ -91,7 +93,11 @@ func guarded(a Announcement) bool {
 }
 
 func (r *reel) part(p Part) {
-	for _, s := range slices.Concat([]Segment{p.Around}, p.Words, []Segment{p.Around}) {
+	list := []Segment{p.Around} // alone, where there is only a chime to be explained
+	if len(p.Words) > 0 {
+		list = slices.Concat(list, p.Words, list)
+	}
+	for _, s := range list {
 		if s != (Segment{}) {
 			r.cues = append(r.cues, cue{segment: s, pause: afterSegment})
 		}
@@ -165,6 +171,14 @@ func (r *reel) take(c cue) {
 		r.silence = samples(c.pause)
 	case r.natural:
 		r.silence = samples(usual + c.pause)
+	case c.segment != (Segment{}):
+		r.leaveOut(c.segment.Language)
+	}
+}
+
+func (r *reel) leaveOut(l alert.Language) {
+	if !slices.Contains(r.unsaid, l) {
+		r.unsaid = append(r.unsaid, l)
 	}
 }
 

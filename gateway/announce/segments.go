@@ -71,10 +71,10 @@ func (c *composer) entries(table timetable.Table) func(alert.Language) []Segment
 	return func(l alert.Language) []Segment {
 		var list []Segment
 		for _, r := range table.Rules {
-			list = append(list, text(l, r.Words)...)
+			list = append(list, text(l, r.Words, r.ID)...)
 		}
 		for _, e := range table.Dated {
-			list = append(list, text(l, e.Words)...)
+			list = append(list, text(l, e.Words, e.ID)...)
 		}
 		return list
 	}

@@ -55,11 +55,13 @@ func (o *output) check(ctx context.Context) {
 	o.probe = &probe{cancel: cancel, done: done, late: time.Now().Add(checkLimit)}
 	o.calls.Go(func() {
 		defer cancel()
-		err := o.speaker.Driver.Check(c)
-		if err == nil && o.speaker.Emergency != nil {
-			err = o.speaker.Emergency.Check(c)
-		}
-		done <- err
+		done <- contained(func() error {
+			err := o.speaker.Driver.Check(c)
+			if err == nil && o.speaker.Emergency != nil {
+				err = o.speaker.Emergency.Check(c)
+			}
+			return err
+		})
 	})
 }
 
