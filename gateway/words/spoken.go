@@ -11,8 +11,8 @@ func spoken(l alert.Language) Words {
 		return Words{
 			"pa.drill":      "Бұл — оқу дабылы. Қауіп жоқ, біз жаттығып жатырмыз.",
 			"pa.test":       "Бұл — тексеру. Ештеңе істеудің қажеті жоқ.",
-			"pa.over":       "Қауіп өтті. Бәрі аяқталды. Мұғаліміңіздің жанында болыңыз, ол не істеу керегін айтады.",
-			"pa.over.drill": "Оқу дабылы аяқталды. Рақмет, бәріңіз жарайсыз.",
+			"pa.over":       "Қауіп өтті, бәрі аяқталды. Мұғаліміңіздің жанында болыңыз, ол не істеу керегін айтады.",
+			"pa.over.drill": "Оқу дабылы аяқталды. Рақмет, бәріңіз жарайсыздар.",
 			"pa.over.test":  "Тексеру аяқталды. Рақмет.",
 
 			"pa.kind.fire":          "Назар аударыңыз! Өрт.",
@@ -27,9 +27,9 @@ func spoken(l alert.Language) Words {
 			"pa.kind.named":         "Назар аударыңыз! {kind}.",
 			"pa.kind.other":         "Назар аударыңыз! Дабыл.",
 
-			"pa.do.Evacuate": "Мұғаліміңізбен бірге ғимараттан жай шығыңыз. Заттарды қалдырыңыз. Жүгірмеңіз.",
-			"pa.do.Shelter":  "Сыныпта қалыңыз. Есікті жабыңыз. Терезе мен есіктен алыс отырып, үндемеңіз.",
-			"pa.do.Avoid":    "Ол жерге бармаңыз. Өткелді бос қалдырыңыз.",
+			"pa.do.Evacuate": "Мұғаліміңізбен бірге ғимараттан сабырмен шығыңыз. Заттарыңызды қалдырыңыз. Жүгірмеңіз.",
+			"pa.do.Shelter":  "Сыныпта қалыңыз. Есікті іштен құлыптаңыз. Терезе мен есіктен алыс отырып, тыныш болыңыз.",
+			"pa.do.Avoid":    "Ол жерге бармаңыз. Жолды бос қалдырыңыз.",
 			"pa.do.Monitor":  "Орныңызда болыңыз. Бірдеңе көрсеңіз, бірден мұғалімге айтыңыз.",
 			"pa.do.Prepare":  "Мұғаліміңіздің жанына келіп, не айтатынын тыңдаңыз.",
 
@@ -56,7 +56,7 @@ func spoken(l alert.Language) Words {
 			"pa.kind.other":         "Attention! Alarm.",
 
 			"pa.do.Evacuate": "Walk out of the building now, calmly, with your teacher. Leave your things. Do not run.",
-			"pa.do.Shelter":  "Stay in your room. Close and lock the door. Sit away from windows and doors, and keep quiet.",
+			"pa.do.Shelter":  "Stay in your room. Lock the door from the inside. Sit away from windows and doors, and keep quiet.",
 			"pa.do.Avoid":    "Please do not go there. Keep the way free.",
 			"pa.do.Monitor":  "Stay where you are. If you see something, tell your teacher at once.",
 			"pa.do.Prepare":  "Go to your teacher and listen to what comes next.",
@@ -68,7 +68,7 @@ func spoken(l alert.Language) Words {
 	return Words{
 		"pa.drill":      "Это учебная тревога. Опасности нет, мы тренируемся.",
 		"pa.test":       "Это проверка. Делать ничего не нужно.",
-		"pa.over":       "Опасность миновала. Оставайтесь со своим учителем, он скажет, что делать дальше.",
+		"pa.over":       "Опасность прошла. Оставайтесь со своим учителем, он скажет, что делать дальше.",
 		"pa.over.drill": "Учебная тревога окончена. Спасибо, все молодцы.",
 		"pa.over.test":  "Проверка окончена. Спасибо.",
 
@@ -77,7 +77,7 @@ func spoken(l alert.Language) Words {
 		"pa.kind.violence":      "Внимание! В школе опасно.",
 		"pa.kind.medical":       "Внимание! Человеку нужен врач.",
 		"pa.kind.missing-child": "Внимание! Мы ищем ребёнка.",
-		"pa.kind.stranger":      "Внимание! В школе посторонний.",
+		"pa.kind.stranger":      "Внимание! В школе посторонний человек.",
 		"pa.kind.bullying":      "Внимание! Ребёнку нужна помощь.",
 		"pa.kind.help":          "Внимание! Нужна помощь.",
 		"pa.kind.technical":     "Внимание! В здании неисправность.",
@@ -85,7 +85,7 @@ func spoken(l alert.Language) Words {
 		"pa.kind.other":         "Внимание! Тревога.",
 
 		"pa.do.Evacuate": "Спокойно выходите из здания вместе с учителем. Вещи оставьте. Не бегите.",
-		"pa.do.Shelter":  "Оставайтесь в классе. Закройте дверь. Сядьте подальше от окон и двери и молчите.",
+		"pa.do.Shelter":  "Оставайтесь в классе. Заприте дверь изнутри. Сядьте подальше от окон и двери. Сидите тихо.",
 		"pa.do.Avoid":    "Не ходите туда. Освободите проход.",
 		"pa.do.Monitor":  "Оставайтесь на месте. Если что-то увидите, сразу скажите учителю.",
 		"pa.do.Prepare":  "Подойдите к своему учителю и слушайте, что он скажет.",
