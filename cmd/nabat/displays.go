@@ -27,7 +27,7 @@ func (g *gateway) addDisplays(group *supervise.Group) error {
 		return nil
 	}
 	o := hallway.Options{
-		Site: g.config.Site, Source: g.engine, Health: g.health, Now: g.clock.Now, NextBell: timetableNow{g.sound.calendar}.Next,
+		Site: g.config.Site, Source: g.engine, Health: g.health, Now: g.clock.Now, NextBell: g.sound.calendar.Next,
 	}
 	for _, d := range g.config.Displays {
 		o.Displays = append(o.Displays, hallway.Display{

@@ -298,7 +298,7 @@ func (g *gateway) clockSure(alert.Stamp) bool { return g.battery || g.config.Boa
 func (g *gateway) wirePages() error {
 	o := web.Options{
 		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
-		Timetable: timetableNow{g.sound.calendar}, Slides: g.config.Lobby.Slides, SlideFor: g.config.Lobby.SlideFor, PA: g.sound.job, ClockSure: g.clockSure,
+		Timetable: g.sound.calendar, Slides: g.config.Lobby.Slides, SlideFor: g.config.Lobby.SlideFor, PA: g.sound.job, ClockSure: g.clockSure,
 		Stats: g.webStats, Metrics: g.commands.metrics, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
 	}
 	if g.wall.sim != nil {

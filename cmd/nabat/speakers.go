@@ -88,6 +88,12 @@ func (s *speakers) close() error {
 			errs = append(errs, sp.Emergency.Close())
 		}
 	}
+	return errors.Join(append(errs, s.release())...)
+}
+
+// release drops the relay of every amplifier, for good.
+func (s *speakers) release() error {
+	var errs []error
 	for _, a := range s.amplifiers {
 		errs = append(errs, a.Close())
 	}

@@ -4,9 +4,11 @@
 // It is never left keyed. It is released when the last stream has ended, when a
 // stream could not be opened, at Close and at New, which undoes what a crash
 // before left. When the process dies in any other way, SIGKILL included, the
-// kernel takes the GPIO line back from it: on the usual pin controllers the line
-// is an input again and the relay drops. A relay that needs a level to drop
-// wants a pull resistor to that level.
+// kernel takes the GPIO line back from it, and most pin controllers make an input
+// of it again, so that the relay drops. The kernel of Raspberry Pi OS leaves the
+// line as it was, until New of the next start a few seconds later;
+// "dtparam=strict_gpiod" in its config.txt has it drop at once. A relay that
+// needs a level to drop wants a pull resistor to that level.
 //
 // A relay that does not follow silences nothing: the loudspeaker sounds all the
 // same, because an amplifier may be on by itself, and Check says what is wrong.
