@@ -1,9 +1,8 @@
 package config
 
 import (
-	"errors"
+	"bytes"
 	"slices"
-	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -71,15 +70,10 @@ func (n *node) set(key string, line int, v *node) {
 // parseDocument reads TOML. Only the first mistake in the syntax is reported,
 // because after it nothing certain can be said about the rest.
 func parseDocument(b []byte) (*node, *Problem) {
+	b = bytes.TrimPrefix(b, []byte("\ufeff")) // which editors on Windows write
 	var plain map[string]any
 	if err := toml.Unmarshal(b, &plain); err != nil {
-		p := &Problem{Line: 1, What: "this is not TOML: " + err.Error(), Remedy: "see https://toml.io for how texts, lists and tables are written"}
-		var at *toml.DecodeError
-		if errors.As(err, &at) {
-			p.Line, _ = at.Position()
-			p.What = "this is not TOML: " + strings.TrimPrefix(at.Error(), "toml: ")
-		}
-		return nil, p
+		return nil, notTOML(b, err)
 	}
 	d := &document{lines: lineStarts(b)}
 	d.p.Reset(b)
@@ -100,7 +94,7 @@ func parseDocument(b []byte) (*node, *Problem) {
 		}
 	}
 	if err := d.p.Error(); err != nil {
-		return nil, &Problem{Line: 1, What: "this is not TOML: " + err.Error(), Remedy: "see https://toml.io for how texts, lists and tables are written"}
+		return nil, notTOML(b, err)
 	}
 	return root, nil
 }

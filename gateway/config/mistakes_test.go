@@ -29,8 +29,8 @@ func TestMistakes(t *testing.T) {
 		}},
 		{"single brackets", "[[lamp]]", "[lamp]", []string{`f:25: [lamp] stands in single brackets; write [[lamp]] with two brackets, because there can be several`}},
 		{"double brackets", "[journal]", "[[journal]]", []string{`f:42: journal is a list; write [journal] on a line of its own and the settings below it`}},
-		{"not TOML", `board = "gpio"`, `board = gpio`, []string{`f:6: this is not TOML: unexpected character U+0067 'g' at start of value; see https://toml.io for how texts, lists and tables are written`}},
-		{"key twice", `board = "gpio"`, `site = "other"`, []string{`f:6: this is not TOML: key site is already defined; see https://toml.io for how texts, lists and tables are written`}},
+		{"not TOML", `board = "gpio"`, `board = gpio`, []string{`f:6: this is not TOML: unexpected character U+0067 'g' at start of value; put texts in quotes, language = "ru"; write numbers, true and false without: line = 17`}},
+		{"key twice", `board = "gpio"`, `site = "other"`, []string{`f:6: this is not TOML: key site is already defined; it stands twice; keep it once, with everything that belongs to it below`}},
 		{"number for a text", `language = "ru"`, `language = 1`, []string{`f:4: language is a number; write language = "…", a text in quotes`}},
 		{"text for a number", "keep_days = 30", `keep_days = "30"`, []string{`f:43: [journal]: keep_days is a text; write keep_days = 90, a number without quotes`}},
 		{"text for a bool", `line = 3`, "line = 3\nactive_low = \"yes\"", []string{
