@@ -118,8 +118,8 @@ func addSizes(ctx context.Context, b *bench, _ string, s *section) error {
 	}
 	b.say("  building for arm64")
 	file := filepath.Join(b.dir, "nabat-linux-arm64")
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "sqliteonly", "-ldflags", "-s -w", "-o", file, "./cmd/nabat")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=arm64")
+	build := exec.CommandContext(ctx, "make", "-s", "program", "OUT="+file)
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=arm64")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build for arm64: %w: %s", err, out)
 	}
