@@ -198,6 +198,13 @@ kind = "medical"
 kind = "medical"
 level = "help"
 escalation = [ { after = "1s", to = "dispatch", level = "emergency" } ]
+[announcements]
+languages = ["en"]
+[[speaker]]
+id = "hall"
+type = "rtp"
+[speaker.rtp]
+group = %q
 [web]
 listen = %q
 pin = %q
@@ -208,7 +215,7 @@ url = %q
 token_file = %q
 [mqtt]
 url = "mqtt://%s"
-`, site, id, dir, g.pages, hash, r.url, filepath.Join(dir, "token"), broker) + r.signer.Public().TOML()
+`, site, id, dir, loudspeaker(r.t), g.pages, hash, r.url, filepath.Join(dir, "token"), broker) + r.signer.Public().TOML()
 	g.file = filepath.Join(dir, "nabat.toml")
 	write(r.t, g.file, g.text)
 	g.client = control.NewClient(filepath.Join(dir, control.SocketName))
@@ -299,6 +306,16 @@ func (r *rig) kept(id string) (topics []string) {
 			r.t.Fatal("the broker does not pass on what it was given")
 		}
 	}
+}
+
+// loudspeaker is the address of one in the network. It takes what is said to it,
+// and nobody listens.
+func loudspeaker(t *testing.T) string {
+	t.Helper()
+	c, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp4", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close() })
+	return c.LocalAddr().String()
 }
 
 func freeAddress(t *testing.T) string {

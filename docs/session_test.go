@@ -111,8 +111,9 @@ func day(r *rig, g *gateway) {
 	if token := client.Publish("nabat/1/"+site+"/"+g.ID+"/command", 1, false, strange); !token.WaitTimeout(patience) || token.Error() != nil {
 		t.Fatalf("publish: %v", token.Error())
 	}
-	r.until("the fault's end, the announcement's and the stranger are told", func() bool {
+	r.until("the fault's end, the announcement's, what the loudspeaker said and the stranger are told", func() bool {
 		return notes.count(g.ID, alert.PointRestored, nil) > 0 && notes.count(g.ID, alert.AnnouncementEnded, nil) > 0 &&
+			notes.count(g.ID, alert.AnnouncementSaid, func(e alert.Event) bool { return e.Count > 0 }) > 0 &&
 			notes.count(g.ID, alert.CommandRefused, func(e alert.Event) bool { return e.Command == "" }) > 0
 	})
 }
