@@ -263,6 +263,31 @@ func TestAStreamThatNobodyUsesIsClosed(t *testing.T) {
 	})
 }
 
+// A device that answers after nobody waits for it any more is let go.
+func TestAStreamThatComesTooLateIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		d := s.driver()
+		late := odd{driver: d, onOpen: func(s audio.Stream) (audio.Stream, error) {
+			if d.count().opened == 1 {
+				<-time.After(2 * openLimit)
+			}
+			return s, nil
+		}}
+		defer s.open(school(), Speaker{ID: "hall", Zones: []string{"north"}, Driver: late})()
+		id := s.raise(alert.Fire, alert.LevelEmergency, alert.Actual)
+		wait(20 * time.Second)
+		if n := d.count(); n.opened != 2 || n.open != 1 {
+			t.Errorf("%d of %d streams are open", n.open, n.opened)
+		}
+		s.clear(id)
+		wait(time.Minute)
+		if n := d.count(); n.open != 0 {
+			t.Errorf("afterwards %d streams are open", n.open)
+		}
+	})
+}
+
 // Receivers keep sound back, so that a stream takes a while to end. An emergency
 // that goes another way does not wait for that.
 func TestAnEmergencyWaitsForNoOtherStreamToEnd(t *testing.T) {
@@ -341,7 +366,7 @@ func TestAConditionDoesNotFlutter(t *testing.T) {
 		few := odd{driver: d, onOpen: func(under audio.Stream) (audio.Stream, error) {
 			taken := 0
 			return oddStream{Stream: under, onWrite: func() error {
-				if taken++; taken > 5 {
+				if taken++; taken > 20 {
 					return errors.New("input/output error")
 				}
 				return nil

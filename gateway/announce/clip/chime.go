@@ -28,7 +28,6 @@ func Chime(c alert.Chime) []int16 {
 	default:
 		return nil
 	}
-	soften(x)
 	samples, err := Level(x)
 	if err != nil { // they are far from silent
 		return nil

@@ -18,12 +18,10 @@ const (
 
 	// ceiling leaves room for how differently converters draw the curve.
 	ceiling = -1.5
-	// maxGain bounds how far a quiet sound is raised, in decibels: beyond that it
-	// is the noise of the room that is heard.
-	maxGain = 36.0
 	// push bounds by how much more is added for what the limiter takes away.
 	push = 12.0
-	// faint is the loudness below which nothing is there to be raised.
+	// faint is the loudness below which nothing is there to be raised but the noise
+	// of the room; so nothing is raised by more than 44 dB and push.
 	faint = -60.0
 	// near is how close to Loud is close enough, in LU.
 	near = 0.1
@@ -107,7 +105,7 @@ func Level(x []float32) ([]int16, error) {
 	p := peaks(x)
 	top := ratio(ceiling)
 	var out []float32
-	gain := min(maxGain, Loud-before)
+	gain := Loud - before
 	most := gain + push
 	for range 10 {
 		out = limit(x, p, ratio(gain), top)

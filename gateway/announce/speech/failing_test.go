@@ -318,6 +318,12 @@ func TestCacheThatCannotKeep(t *testing.T) {
 	s.Want([]Segment{fire})
 	s.clip(fire)
 	s.until("the condition", s.told("clips-not-kept"))
+	s.mu.Lock()
+	again := s.nextUnsavedLocked()
+	s.mu.Unlock()
+	if again != nil {
+		t.Error("a disk that refuses is asked without a pause")
+	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
