@@ -44,7 +44,11 @@ func (v demoVerb) voice(ctx context.Context, c *config.Config) (string, error) {
 	if v.Sound != "auto" && v.Sound != "none" {
 		return "", fmt.Errorf("no sound by --sound %s: %w", v.Sound, errors.Join(missing...))
 	}
-	return "Nothing is heard: this machine has no sound server and no sound card. Wall and console show what would be said.", nil
+	why := "this machine has no sound server and no sound card"
+	if v.Sound == "none" {
+		why = "--sound none"
+	}
+	return "Nothing is heard (" + why + "). Wall and console show what would be said.", nil
 }
 
 func checkSound(ctx context.Context, kind config.SpeakerType) (err error) {
