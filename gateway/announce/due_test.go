@@ -72,6 +72,7 @@ func TestWhenItIsOver(t *testing.T) {
 		{"the newest speaks for all", alert.View{Ended: []alert.Ended{real, older}}, []string{"fire-1 emergency"}},
 		{"a drill after it", alert.View{Ended: []alert.Ended{drill, real}}, []string{"fire-1 emergency", "fire-3 emergency"}},
 		{"a drill before it", alert.View{Ended: []alert.Ended{real, drill}}, []string{"fire-1 emergency"}},
+		{"two drills", alert.View{Ended: []alert.Ended{drill, over(emergency(2, alert.Fire, alert.Exercise, alert.LevelEmergency), time.Minute)}}, []string{"fire-3 emergency"}},
 		{"another zone's", alert.View{Ended: []alert.Ended{north}}, nil},
 		{"another danger", alert.View{Ended: []alert.Ended{real}, Open: open}, []string{"intruder-5 emergency"}},
 		{"a drill goes on", alert.View{Ended: []alert.Ended{drill, real}, Open: drills}, []string{"fire-1 emergency", "intruder-6 emergency"}},

@@ -116,6 +116,13 @@ func TestNothingIsKeptAboutWhatIsOver(t *testing.T) {
 		if len(p.times)+len(p.turn)+len(p.waiting)+len(p.done) != 0 {
 			t.Errorf("kept are %v, %v, %v, %v", p.times, p.turn, p.waiting, p.done)
 		}
+		now := s.clock.Now()
+		job.bells.known["old"], job.bells.known["new"] = now.Wall.Add(-49*time.Hour), now.Wall
+		job.bells.last = now.Wall
+		job.bells.look(now)
+		if len(job.bells.known) != 1 {
+			t.Errorf("bells that are known are %v", job.bells.known)
+		}
 	})
 }
 
