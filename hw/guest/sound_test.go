@@ -78,7 +78,7 @@ func TestSoundOverTheKernelsCard(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	if passed != 10 && os.Getenv("NABAT_SOUND_ARGS") == "" {
-		t.Errorf("%d tests passed in the guest, want 10", passed)
+	if passed != 11 && os.Getenv("NABAT_SOUND_ARGS") == "" {
+		t.Errorf("%d tests passed in the guest, want 11", passed)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"nabat/hw/audio"
 	"nabat/hw/audio/alsa"
 	"nabat/hw/audio/audiotest"
+	"nabat/hw/point"
 )
 
 func TestMain(m *testing.M) { leadLine(); goleak.VerifyTestMain(m) }
@@ -240,6 +241,39 @@ func TestACardThatGoesAndComesBack(t *testing.T) {
 	say(t, s, sound)
 	end(t, s)
 	only(t, quiet(t, heard, 200*time.Millisecond), sound)
+}
+
+// A card whose clock stands still takes what its buffer holds and no more.
+func TestACardThatStandsStill(t *testing.T) {
+	module := func(command string, args ...string) {
+		t.Helper()
+		if out, err := exec.Command(command, args...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+	}
+	module("rmmod", "snd_aloop")
+	defer func() {
+		module("rmmod", "snd_aloop")
+		module("insmod", "/lib/modules/snd_aloop.ko")
+	}()
+	// The second card goes by the clock of the first, which goes while that plays.
+	module("insmod", "/lib/modules/snd_aloop.ko", "enable=1,1", "id=Loopback,Still", "timer_source=,Loopback.0.0")
+	const still = "plughw:CARD=Still"
+	d := alsa.New(alsa.Options{Device: still})
+	if err := d.Check(within(t)); err != nil {
+		t.Errorf("it is there: %v", err)
+	}
+	s := open(t, d)
+	sound := audiotest.Sine(440, 10*time.Second)
+	began := point.Monotonic()
+	err := write(within(t), s, sound)
+	t.Logf("after %v: %v", point.Monotonic()-began, err)
+	if err == nil || errors.Is(err, audio.ErrAbsent) || !strings.Contains(err.Error(), still) {
+		t.Errorf("got %v; want an error about %s", err, still)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func ms(samples int) int { return samples * 1000 / audio.Rate }

@@ -27,7 +27,7 @@ func playing() bool {
 func await(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ctx := within(t)
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
