@@ -92,7 +92,7 @@ func TestProperties(t *testing.T) {
 		// Each is next for the moment before it, unless another comes first.
 		if len(whole) > 0 {
 			e := rapid.SampledFrom(whole).Draw(t, "entry")
-			next, ok := table.NextEntry(e.At.Add(-time.Nanosecond))
+			next, ok := table.next(e.At.Add(-time.Nanosecond), whichever)
 			if !ok || !next.At.Equal(e.At) {
 				t.Fatalf("the next entry just before %v is %v", e, next)
 			}

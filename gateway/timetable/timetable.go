@@ -74,7 +74,7 @@ type Span struct{ First, Last time.Time }
 // not after From.
 type Hours struct{ From, To time.Duration }
 
-// horizon is how far ahead Next and NextEntry look: over the longest holidays
+// horizon is how far ahead Next looks: over the longest holidays
 // and into the next school year.
 const horizon = 400
 
@@ -88,12 +88,6 @@ func (t Table) Between(from, to time.Time) []Entry { return t.between(from, to) 
 // 400 days.
 func (t Table) Next(now time.Time) (e Entry, ok bool) {
 	return t.next(now, func(e Entry) bool { return e.Bell })
-}
-
-// NextEntry returns the first entry of any sort after now; ok is false where
-// none comes within 400 days.
-func (t Table) NextEntry(now time.Time) (e Entry, ok bool) {
-	return t.next(now, func(Entry) bool { return true })
 }
 
 // Day returns the entries of the day on which at is, in its time zone.
@@ -122,10 +116,6 @@ func (h Hours) Holds(at time.Duration) bool {
 	}
 	return h.From <= at || at < h.To
 }
-
-// Holiday reports whether the day of at is a holiday or outside every term, so
-// that the usual rules rest.
-func (t Table) Holiday(at time.Time) bool { return !t.open(dateOf(at)) }
 
 // With returns the table with the entries and holidays of a calendar as well.
 func (t Table) With(f Feed) Table {
