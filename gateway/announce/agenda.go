@@ -12,13 +12,23 @@ import (
 // emergency waits for nothing.
 const renderFor = 5 * time.Second
 
-// isDue reports whether something that was begun is to go on. Routine is said
-// to its end, because only its beginning has a time.
+// isDue reports whether something that was begun is to go on.
 func (p *player) isDue(d duty) bool {
-	if d.Priority == alert.PriorityRoutine && p.want != nil && p.want.key == d.key && p.reel != nil {
+	if p.want != nil && p.want.key == d.key && p.reel != nil && p.outlives(d) {
 		return true
 	}
 	return slices.ContainsFunc(p.agenda, func(a duty) bool { return a.key == d.key })
+}
+
+// outlives reports whether something is said to its end although it is not due
+// any more: routine, because only its beginning has a time, and what has stood
+// for as long as it should, because nobody cuts a sentence by the clock. What a
+// person has ended is not.
+func (p *player) outlives(d duty) bool {
+	if d.Priority == alert.PriorityRoutine {
+		return true
+	}
+	return !d.Repeat && d.stands > 0 && p.job.o.Clock.Now().Since(d.Since) >= d.stands
 }
 
 // list makes the agenda of what is due in the zones.

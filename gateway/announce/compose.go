@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"nabat/gateway/alert"
 	"nabat/gateway/timetable"
@@ -27,7 +28,8 @@ type Announcement struct {
 	// Since orders announcements of the same rank: the oldest comes first.
 	Since alert.Stamp
 
-	key string // differs from that of every other thing to say
+	key    string        // differs from that of every other thing to say
+	stands time.Duration // how long after Since it may begin; zero is not known
 }
 
 // Part is what is said in one language.
@@ -111,8 +113,8 @@ func (c *composer) build(a Announcement, say func(alert.Language) []Segment) Ann
 func (c *composer) emergency(a alert.Alert, plan alert.Plan) Announcement {
 	p := urgency(plan)
 	chime := chimeOf(p)
-	if m, ok := c.site.Message(plan.Message); ok && m.Chime != "" {
-		chime = m.Chime
+	if m, ok := c.site.Message(plan.Message); ok {
+		chime = cmp.Or(m.Chime, chime)
 	}
 	return c.build(Announcement{
 		ID: a.ID, Priority: p, Status: a.Status(), Chime: chime, Repeat: true, Since: a.First.At,
@@ -199,7 +201,7 @@ func (c *composer) over(e alert.Ended) Announcement {
 	}
 	a := c.build(Announcement{
 		ID: e.Alert.ID, Priority: alert.PriorityEmergency, Status: alert.Actual, Chime: alert.ChimeAllClear,
-		Since: e.At, key: fmt.Sprint("over ", e.Alert.ID, " ", e.At.Boot, " ", e.At.Mono),
+		Since: e.At, stands: alert.AllClearFor, key: fmt.Sprint("over ", e.Alert.ID, " ", e.At.Boot, " ", e.At.Mono),
 	}, func(l alert.Language) []Segment { return c.fixed(l, key) })
 	a.Status = e.Alert.Status() // its words say what it was, and need none around them
 	return a
@@ -212,11 +214,12 @@ func (c *composer) notice(n alert.Notice) Announcement {
 	}
 	m, named := c.site.Message(n.Message)
 	a := Announcement{
-		ID: n.ID, Priority: p, Status: n.Status, Chime: chimeOf(p), Repeat: p >= alert.PriorityEmergency, Since: n.Began,
+		ID: n.ID, Priority: p, Status: n.Status, Chime: chimeOf(p), Repeat: p >= alert.PriorityEmergency, Since: n.Began, stands: n.For,
 		key: fmt.Sprint("notice ", n.ID, " ", n.Began.Boot, " ", n.Began.Mono),
 	}
 	if named {
-		return c.build(c.sounding(a, m), func(l alert.Language) []Segment { return message(l, m) })
+		a.Chime = cmp.Or(m.Chime, a.Chime)
+		return c.build(a, func(l alert.Language) []Segment { return message(l, m) })
 	}
 	return c.build(a, func(l alert.Language) []Segment { return text(l, n.Text, "") })
 }
@@ -230,10 +233,7 @@ func (c *composer) routine(r Routine) Announcement {
 		a.Chime = alert.ChimeBell
 	}
 	m, ok := c.site.Message(r.Message)
-	if ok {
-		a = c.sounding(a, m)
-	}
-	a.Chime = cmp.Or(r.Chime, a.Chime)
+	a.Chime = cmp.Or(r.Chime, m.Chime, a.Chime)
 	a = c.build(a, func(l alert.Language) []Segment {
 		if ok {
 			return message(l, m)
@@ -242,13 +242,6 @@ func (c *composer) routine(r Routine) Announcement {
 	})
 	if a.Text == (alert.Text{}) {
 		a.Text = r.Name // a bell has no words, but a name to show
-	}
-	return a
-}
-
-func (c *composer) sounding(a Announcement, m alert.Message) Announcement {
-	if m.Chime != "" {
-		a.Chime = m.Chime
 	}
 	return a
 }

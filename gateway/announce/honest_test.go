@@ -97,6 +97,38 @@ func TestALongSpotIsSaidToItsEnd(t *testing.T) {
 	})
 }
 
+// A notice whose time runs out while it is said is not cut off; one that a person
+// ends is.
+func TestANoticeIsNotCutOffByTheClock(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		at   time.Duration // when it is gone
+		want []string
+	}{
+		{"its time is over", 2 * time.Second, notice("bus")},
+		{"a person ends it", 1500 * time.Millisecond, []string{"<gong>", "kk: bus-kk"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := play(t)
+				d := s.driver()
+				defer s.open(school(), north(d))()
+				s.notices = []alert.Notice{{
+					ID: "n1", Text: alert.Text{RU: "bus-ru", KK: "bus-kk"}, Zones: []string{"*"}, Began: s.clock.Now(), For: 2 * time.Second, Status: alert.Actual,
+				}}
+				s.show()
+				wait(c.at)
+				s.end("n1")
+				wait(10 * time.Second)
+				check(t, "heard", d.names(), c.want)
+				if list := s.job.Sounding(); len(list) != 0 {
+					t.Errorf("afterwards %+v sounds", list)
+				}
+			})
+		})
+	}
+}
+
 func TestNothingIsKeptAboutWhatIsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := play(t)
