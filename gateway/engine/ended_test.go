@@ -116,7 +116,7 @@ func TestAMessageBringsItsTextAndPriority(t *testing.T) {
 		if ev := b.disk.recorded()[0]; ev.Priority != alert.PriorityEmergency || len(ev.Zones) != 1 {
 			t.Errorf("journalled %+v", ev)
 		}
-		for _, wrong := range []alert.Notice{{Message: "nothing", For: time.Minute}, {Text: alert.Text{EN: "x"}, For: time.Minute, Zones: []string{"moon"}}, {Text: alert.Text{EN: "x"}, For: time.Minute, Priority: 9}} {
+		for _, wrong := range []alert.Notice{{Message: "nothing", For: time.Minute}, {Message: "bell", For: time.Minute}, {Text: alert.Text{EN: "x"}, For: time.Minute, Zones: []string{"moon"}}, {Text: alert.Text{EN: "x"}, For: time.Minute, Priority: 9}} {
 			if err := b.Announce(t.Context(), wrong); !errors.Is(err, engine.ErrNotice) {
 				t.Errorf("%+v: %v", wrong, err)
 			}

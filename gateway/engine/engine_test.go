@@ -106,7 +106,7 @@ func site() *alert.Site {
 			{After: time.Minute, To: "head"}, {After: 2 * time.Minute, Level: alert.LevelEmergency, To: "dispatch"},
 		}}},
 		Zones:    []alert.Zone{{ID: "yard", Name: alert.Text{EN: "Yard"}}},
-		Messages: []alert.Message{{ID: "assembly", Text: alert.Text{EN: "Assembly"}, Priority: alert.PriorityEmergency}},
+		Messages: []alert.Message{{ID: "assembly", Text: alert.Text{EN: "Assembly"}, Priority: alert.PriorityEmergency}, {ID: "bell", Silent: true}},
 	}
 }
 

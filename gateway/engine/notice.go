@@ -18,7 +18,7 @@ const (
 	MaxNotice = time.Hour
 	// MaxNoticeText is the longest text of one language, in characters.
 	MaxNoticeText = 300
-	// maxNotices is how many stand at once; the oldest gives way.
+	// maxNotices is how many stand at once; the oldest of the lowest priority gives way.
 	maxNotices = 8
 	// maxScreens bounds the screens, and the zones, that one announcement names.
 	maxScreens = 64
@@ -56,7 +56,7 @@ func (e *Engine) Announce(ctx context.Context, n alert.Notice) error {
 		n.Began = e.clock.Now()
 		e.notices = slices.DeleteFunc(e.notices, func(old alert.Notice) bool { return old.ID == n.ID })
 		for len(e.notices) >= maxNotices {
-			e.endNotice(len(e.notices)-1, "too many announcements at once")
+			e.endNotice(e.leastNotice(), "too many announcements at once")
 		}
 		e.notices = slices.Insert(e.notices, 0, n)
 		e.dirty = true
@@ -90,7 +90,9 @@ func (e *Engine) complete(n alert.Notice) (alert.Notice, error) {
 		if !ok {
 			return n, fmt.Errorf("the site has no message %q: %w", n.Message, ErrNotice)
 		}
-		n.Text = m.Text
+		if n.Text = m.Text; n.Text == (alert.Text{}) {
+			return n, fmt.Errorf("message %q has no text that screens could show (give it one in the configuration): %w", n.Message, ErrNotice)
+		}
 		if n.Priority == 0 {
 			n.Priority = m.Priority
 		}
@@ -149,6 +151,17 @@ func (e *Engine) silenceNotices() {
 	for len(e.notices) > 0 {
 		e.endNotice(len(e.notices)-1, "the gateway stops")
 	}
+}
+
+// leastNotice returns the notice that gives way to another.
+func (e *Engine) leastNotice() int {
+	least := len(e.notices) - 1 // the oldest
+	for i := least; i >= 0; i-- {
+		if e.notices[i].Priority < e.notices[least].Priority {
+			least = i
+		}
+	}
+	return least
 }
 
 func (e *Engine) endNotice(i int, why string) {

@@ -63,6 +63,31 @@ func TestNewestAnnouncementFirstAndOnlySoMany(t *testing.T) {
 	})
 }
 
+// What is urgent does not give way to what is not.
+func TestTheLeastUrgentAnnouncementGivesWay(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		for i := range 20 {
+			n := alert.Notice{ID: string(rune('a' + i)), Text: alert.Text{EN: "x"}, For: engine.MaxNotice, Priority: alert.PriorityNotice}
+			switch i {
+			case 0:
+				n.Priority = alert.PriorityEvacuate
+			case 1, 19:
+				n.Priority = alert.PriorityRoutine
+			}
+			if err := b.Announce(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ids := ""
+		for _, n := range b.View().Notices {
+			ids += n.ID
+		}
+		if ids != "tsrqpona" {
+			t.Errorf("%s stand", ids)
+		}
+	})
+}
+
 func TestAnnouncementsEndWithTheGateway(t *testing.T) {
 	var d *disk
 	inBubble(t, func(t *testing.T, b *bench) {
