@@ -102,6 +102,59 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// counted counts the streams of a speaker that are open.
+type counted struct {
+	*speaker
+	open int
+}
+
+func (c *counted) Open(ctx context.Context) (audio.Stream, error) {
+	s, err := c.speaker.Open(ctx)
+	if err == nil {
+		c.open++
+	}
+	return countedStream{s, c}, err
+}
+
+type countedStream struct {
+	audio.Stream
+	c *counted
+}
+
+func (s countedStream) Close() error {
+	s.c.open--
+	return s.Stream.Close()
+}
+
+// A loudspeaker that is given up while the amplifier warms up is closed.
+func TestNothingStaysOpenWhenTheLeadIsTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &relay{}
+		a := amplifier.New(r, amplifier.Options{Lead: time.Minute, Tail: tail})
+		c := &counted{speaker: &speaker{relay: r}}
+		ctx, cancel := context.WithTimeout(t.Context(), lead)
+		defer cancel()
+		if _, err := a.Driver(c).Open(ctx); !errors.Is(err, context.DeadlineExceeded) || c.open != 0 || r.is() {
+			t.Errorf("%v; %d open, keyed is %v", err, c.open, r.is())
+		}
+	})
+}
+
+// Closing a stream twice is allowed, and takes the amplifier from nobody else.
+func TestClosingTwiceReleasesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &relay{}
+		a := amplifier.New(r, amplifier.Options{})
+		one, other := open(t, a.Driver(&speaker{relay: r})), open(t, a.Driver(&speaker{relay: r}))
+		if err := errors.Join(one.Close(), one.Close()); err != nil || !r.is() {
+			t.Errorf("one of two is closed twice: keyed is %v, %v", r.is(), err)
+		}
+		if err := other.Close(); err != nil || r.is() {
+			t.Errorf("both are closed: keyed is %v, %v", r.is(), err)
+		}
+	})
+}
+
 func TestKeyedBeforeAndReleasedAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &relay{keyed: true} // a crash left it so
