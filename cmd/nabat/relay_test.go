@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"nabat/gateway/announce"
 	"nabat/gateway/announce/speech"
 	"nabat/gateway/clock"
+	"nabat/gateway/config"
 	"nabat/gateway/timetable"
 	"nabat/gateway/timetable/calendar"
 	"nabat/hw/audio"
@@ -78,6 +80,24 @@ func TestARelayIsDroppedWhenTheGatewayStops(t *testing.T) {
 	cancel()
 	if err := s.announce(ctx); err != nil || relay.is() {
 		t.Errorf("after the stop: keyed is %v, %v", relay.is(), err)
+	}
+}
+
+// A loudspeaker that the installer has silenced for a while is a warning of the
+// configuration, and must not keep the gateway from starting.
+func TestALoudspeakerInNoZoneIsLeftOut(t *testing.T) {
+	c := &config.Config{Board: config.BoardSim, Speakers: []config.Speaker{
+		{ID: "silenced", Type: config.SpeakerALSA}, {ID: "hall", Type: config.SpeakerALSA, Zones: []string{"all"}},
+	}}
+	s, err := newSpeakers(c, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.list) != 1 || s.list[0].ID != "hall" {
+		t.Errorf("loudspeakers are %+v", s.list)
+	}
+	if err := s.close(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -32,6 +32,9 @@ func newSpeakers(c *config.Config, log *slog.Logger) (*speakers, error) {
 		s.amplifiers[a.ID] = amplifier.New(relay(c.Board, a), amplifier.Options{Lead: a.Lead, Tail: a.Tail, Log: log.With("amplifier", a.ID)})
 	}
 	for _, sp := range c.Speakers {
+		if len(sp.Zones) == 0 {
+			continue // the installer silenced it, and was warned; the others sound
+		}
 		driver, emergency, err := driverOf(sp, log.With("speaker", sp.ID))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("speaker %q: %w", sp.ID, err), s.close())
