@@ -19,16 +19,10 @@ import (
 	"nabat/hw/guest/gpiosim"
 )
 
-// leadLine makes of this program one that holds a line high until it is killed,
-// when it was started for that: as itself, or with a child that inherits the line.
-func leadLine() {
-	how := os.Getenv("NABAT_TEST_LINE")
-	if how == "" {
-		return
-	}
-	fmt.Println(hold(how))
-	os.Exit(1)
-}
+// holdsLine says in which way this program is to be one that holds a line high
+// until it is killed, empty when it is not: alone, or with an heir, a child that
+// inherits the line.
+func holdsLine() string { return os.Getenv("NABAT_TEST_LINE") }
 
 func hold(how string) error {
 	if _, err := gpio.OpenOutput(gpio.LineID{Chip: "lines", Offset: 0}, periph.High, "test"); err != nil {
@@ -67,9 +61,9 @@ func hold(how string) error {
 // and stays keyed while anybody holds it.
 func TestALineIsGivenBackByTheKernel(t *testing.T) {
 	for _, c := range []struct {
-		name, how    string
-		pulledUp     bool
-		staysWithOur bool // it stays high when the program that drove it is dead
+		name, how string
+		pulledUp  bool
+		stays     bool // it stays high when the program that drove it is dead
 	}{
 		{"a pull to the released level drops the relay", "alone", false, false},
 		{"without one the relay stays", "alone", true, true},
@@ -121,8 +115,8 @@ func TestALineIsGivenBackByTheKernel(t *testing.T) {
 			if child > 0 {
 				defer func() { _ = syscall.Kill(child, syscall.SIGKILL) }()
 			}
-			if high, err := chip.Value(0); err != nil || high != c.staysWithOur {
-				t.Errorf("after kill -9 the line is high: %v, want %v; %v", high, c.staysWithOur, err)
+			if high, err := chip.Value(0); err != nil || high != c.stays {
+				t.Errorf("after kill -9 the line is high: %v, want %v; %v", high, c.stays, err)
 			}
 			if child == 0 {
 				return

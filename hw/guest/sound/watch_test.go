@@ -65,7 +65,7 @@ func newWatch(chip *gpiosim.Chip, line int) *watch {
 
 func (w *watch) run() {
 	defer close(w.stopped)
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		var r reading
