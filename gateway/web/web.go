@@ -105,6 +105,8 @@ type Options struct {
 	// Stats returns the figures of this moment; it must not block.
 	Stats func() Stats
 	Wall  Wall
+	// Pictures are shown on the wall's page; nil where no display is simulated.
+	Pictures Pictures
 	// Timetable tells the bells that lobby screens show; nil for none.
 	Timetable Timetable
 	// Slides is the absolute path of the directory of information slides for
@@ -245,6 +247,10 @@ func (s *Server) routes() *http.ServeMux {
 	if s.opt.Wall != nil {
 		mux.HandleFunc("GET /wall", s.wallPage)
 		mux.HandleFunc("POST /api/v1/wall/{point}/{action}", s.wallAct)
+		if s.opt.Pictures != nil {
+			mux.HandleFunc("GET /api/v1/wall/displays", s.wallDisplays)
+			mux.HandleFunc("GET /api/v1/wall/displays/{file}", s.wallDisplay)
+		}
 	}
 	return mux
 }

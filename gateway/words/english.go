@@ -353,7 +353,7 @@ func english() Words {
 		"error.announcement-not-saved": "Not saved: the gateway could not write it down. Look whether it is being said before you try again.",
 		"error.announcement-unsure":    "The gateway's disk has not answered in time. Look whether it is being said before you try again.",
 		"pa.title":                     "Loudspeakers",
-		"pa.silent":                    "Silent",
+		"pa.silent":                    "Says nothing now",
 		"pa.says":                      "Says now",
 		"pa.would":                     "Would say now: there is no loudspeaker that sounds",
 		"n.pa.times":                   "said {n} time|said {n} times",
@@ -386,6 +386,8 @@ func english() Words {
 		"wall.pressed":  "pressed",
 		"wall.stale":    "No connection to the gateway",
 		"wall.pa":       "Loudspeakers",
+		"wall.displays": "Hallway displays",
+		"wall.display":  "What the display {id} shows",
 
 		"sms.ask.emergency": "EMERGENCY. {kind}: {place}, {time}. Nobody has taken the call. {site}",
 		"sms.ask.help":      "Quiet call. {kind}: {place}, {time}. Nobody has taken the call. {site}",

@@ -106,3 +106,22 @@ connect(address, {
   stale() { byID("stale").hidden = false; },
   live() { byID("stale").hidden = true; },
 });
+
+// The hallway displays of a simulated board, dot by dot. They change by themselves
+// and often, so the page asks what there is instead of being told.
+const wide = 384; // CSS pixels, about
+function display(d, kept) {
+  const source = `/api/v1/wall/displays/${encodeURIComponent(d.id)}.png?v=${d.version}`, scale = Math.max(1, Math.floor(wide / d.width));
+  if (kept) { kept.querySelector("img").src = source; return kept; }
+  return make("figure", { "data-display": d.id },
+    make("img", { src: source, alt: texts.fill("wall.display", { id: d.id }), width: d.width * scale, height: d.height * scale }),
+    make("figcaption", {}, d.id));
+}
+async function look() {
+  try {
+    const answer = await fetch("/api/v1/wall/displays");
+    if (answer.ok) update(byID("displays"), (await answer.json()).displays, (d) => d.id, display);
+  } catch { /* the stream says that the gateway is away */ }
+  setTimeout(look, document.hidden ? 2000 : 250);
+}
+if (byID("displays")) look();
