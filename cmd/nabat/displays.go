@@ -12,6 +12,7 @@ import (
 	"nabat/gateway/config"
 	"nabat/gateway/hallway"
 	"nabat/gateway/supervise"
+	"nabat/gateway/web"
 	"nabat/hw/display/epaper"
 	"nabat/hw/display/framebuffer"
 	"nabat/hw/display/lcd"
@@ -95,6 +96,32 @@ func paperPins(d config.Display) func() (epaper.Pins, error) {
 			return errors.Join(dc.Close(), reset.Close(), busy.Close())
 		}}, nil
 	}
+}
+
+// hallwayPictures shows the displays of a simulated board to the wall's page.
+type hallwayPictures struct {
+	list []config.Display
+	by   map[string]*picture.Picture
+}
+
+// Displays implements web.Pictures.
+func (p hallwayPictures) Displays() []web.DisplayPicture {
+	var all []web.DisplayPicture
+	for _, d := range p.list {
+		one := p.by[d.ID]
+		size := one.Bounds().Size()
+		all = append(all, web.DisplayPicture{ID: d.ID, Width: size.X, Height: size.Y, Version: one.Version()})
+	}
+	return all
+}
+
+// PNG implements web.Pictures.
+func (p hallwayPictures) PNG(id string) ([]byte, error) {
+	one := p.by[id]
+	if one == nil {
+		return nil, fmt.Errorf("display %q: %w", id, errNoPoint)
+	}
+	return one.PNG()
 }
 
 // simPictures returns a picture for each display of a simulated board.

@@ -303,6 +303,9 @@ func (g *gateway) wirePages() error {
 	}
 	if g.wall.sim != nil {
 		o.Wall = g.wall.sim
+		if len(g.pictures) > 0 {
+			o.Pictures = hallwayPictures{g.config.Displays, g.pictures}
+		}
 	}
 	var err error
 	g.web, err = web.New(o)
