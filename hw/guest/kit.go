@@ -130,6 +130,8 @@ func packageOf(program string) string {
 		return "busybox-static"
 	case "qemu-arm-static", "qemu-aarch64-static":
 		return "qemu-user-static"
+	case "aplay", "arecord":
+		return "alsa-utils"
 	case "mkfs.ext4":
 		return "e2fsprogs"
 	case "ldd":
