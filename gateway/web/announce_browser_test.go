@@ -44,7 +44,7 @@ func TestBrowserConsoleAnnounces(t *testing.T) {
 	p.open(srv.URL + "/console")
 	p.logIn(testPIN)
 	p.eventually(`document.querySelectorAll("#zones .zone").length === 3 && document.querySelectorAll("#screens li").length === 2`)
-	if seen := p.text("#zones"); !strings.Contains(seen, "Вестибюль") || !strings.Contains(seen, "Молчит") || !strings.Contains(seen, "Сейчас говорит") || !strings.Contains(seen, "ни один динамик не звучит") {
+	if seen := p.text("#zones"); !strings.Contains(seen, "Вестибюль") || !strings.Contains(seen, "Сейчас ничего не говорит") || !strings.Contains(seen, "Сейчас говорит") || !strings.Contains(seen, "ни один динамик не звучит") {
 		t.Errorf("the zones: %s", seen)
 	}
 	p.run(chromedp.Click("#announce-start"))

@@ -30,7 +30,7 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 // metrics writes the figures in the Prometheus text format. They count quiet
 // alerts too, so only this machine and the bearer of the token may read them;
 // and as this machine may be the kiosk that shows the lobby, only the bearer
-// learns levels and how often the view changed.
+// learns levels, and whatever steps when an event of any level happens.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	trusted := s.bearsToken(r)
 	if !trusted && !fromThisMachine(r) {
@@ -106,7 +106,7 @@ func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 	for _, job := range s.opt.Health.Stalled() {
 		metrics.WriteGaugeUint64(w, fmt.Sprintf("nabat_job_stalled{job=%q}", job), 1)
 	}
-	s.writeStats(w)
+	s.writeStats(w, trusted)
 	for _, a := range []audience{toLobby, toConsole, toWall} {
 		metrics.WriteGaugeUint64(w, fmt.Sprintf("nabat_web_streams{audience=%q}", string(a)), uint64(s.streams.count(a)))
 	}
@@ -116,8 +116,10 @@ func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 	metrics.WriteCounterUint64(w, `nabat_pin_tries_total{result="right"}`, c.right.Load())
 	metrics.WriteCounterUint64(w, `nabat_pin_tries_total{result="wrong"}`, c.wrong.Load())
 	metrics.WriteCounterUint64(w, `nabat_pin_tries_total{result="locked"}`, c.locked.Load())
-	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="acknowledged"}`, c.acknowledged.Load())
-	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="cleared"}`, c.cleared.Load())
+	if trusted {
+		metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="acknowledged"}`, c.acknowledged.Load())
+		metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="cleared"}`, c.cleared.Load())
+	}
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="drill-started"}`, c.drillsStarted.Load())
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="drill-ended"}`, c.drillsEnded.Load())
 	metrics.WriteCounterUint64(w, `nabat_decisions_total{decision="announced"}`, c.announced.Load())
@@ -127,16 +129,21 @@ func (s *Server) writeMetrics(w io.Writer, trusted bool) {
 	metrics.WriteCounterUint64(w, "nabat_decisions_not_saved_total", c.notSaved.Load())
 }
 
-func (s *Server) writeStats(w io.Writer) {
+func (s *Server) writeStats(w io.Writer, trusted bool) {
 	if s.opt.Stats == nil {
 		return
 	}
 	stats := s.opt.Stats()
 	metrics.WriteGaugeUint64(w, "nabat_journal_durable", yes(stats.Journal.Durable))
-	metrics.WriteCounterUint64(w, "nabat_journal_sequence", stats.Journal.Last)
+	if trusted {
+		metrics.WriteCounterUint64(w, "nabat_journal_sequence", stats.Journal.Last)
+	}
 	metrics.WriteGaugeUint64(w, "nabat_clock_synchronised", yes(stats.ClockSynced))
 	for _, l := range stats.Links {
 		metrics.WriteGaugeUint64(w, fmt.Sprintf("nabat_link_up{link=%q}", l.Name), yes(l.Up))
+		if !trusted {
+			continue
+		}
 		metrics.WriteGaugeUint64(w, fmt.Sprintf("nabat_link_waiting{link=%q}", l.Name), l.Waiting)
 		metrics.WriteGaugeUint64(w, fmt.Sprintf("nabat_link_waiting_alarms{link=%q}", l.Name), l.Alarms)
 		metrics.WriteGaugeFloat64(w, fmt.Sprintf("nabat_link_oldest_seconds{link=%q}", l.Name), l.Oldest.Seconds())
