@@ -139,6 +139,7 @@ func TestWhatAnEventSays(t *testing.T) {
 		"nothing": {nil, nil},
 		"a revision": {[]string{
 			event1("UID:a", "DTSTART:20260901T080000", "SUMMARY:старое"), event1("UID:a", "SEQUENCE:2", "DTSTART:20260901T090000", "SUMMARY:да"),
+			event1("UID:a", "SEQUENCE:1", "DTSTART:20260901T083000", "SUMMARY:тоже старое"),
 		}, []string{said}},
 		"the same event twice":           {[]string{good, good}, []string{said}},
 		"cancelled":                      {[]string{event1("DTSTART:20260901T090000", "SUMMARY:нет", "STATUS:CANCELLED")}, nil},
