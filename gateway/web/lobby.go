@@ -97,8 +97,9 @@ func (s *Server) lobbyNow(id string, lang alert.Language) lobbyState {
 	return state
 }
 
-// lobbyGroups returns what a screen shows of the open alerts: real before drill
-// before test, what is most urgent to do first, else as they came.
+// lobbyGroups returns what a screen shows of the open alerts: drill before test,
+// what is most urgent to do first, else as they came. Beside something real
+// neither is shown: nobody shall follow the drill, or take the danger for one.
 func (s *Server) lobbyGroups(view *alert.View, screen string) []group {
 	var groups []group
 	for _, a := range view.State.Open() {
@@ -119,6 +120,9 @@ func (s *Server) lobbyGroups(view *alert.View, screen string) []group {
 	slices.SortStableFunc(groups, func(a, b group) int {
 		return cmp.Or(seriousness(a.status)-seriousness(b.status), urgency(a.plan)-urgency(b.plan))
 	})
+	if i := slices.IndexFunc(groups, func(g group) bool { return g.status != groups[0].status && groups[0].status == alert.Actual }); i >= 0 {
+		return groups[:i]
+	}
 	return groups
 }
 

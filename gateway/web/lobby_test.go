@@ -194,40 +194,44 @@ func TestTheMomentsOfALobbyStreamTellNothingQuiet(t *testing.T) {
 func TestLobbyShowsWhatThePlanSays(t *testing.T) {
 	h := newHouse()
 	s := newTestServer(t, h, nil)
-	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency, status: alert.Exercise})
-	h.press(raise{kind: alert.Violence, place: "room-207", level: alert.LevelEmergency})
-	h.press(raise{kind: alert.MissingChild, place: "secret", level: alert.LevelEmergency})
-	h.press(raise{kind: "gas", place: "gym", level: alert.LevelEmergency, status: alert.Test})
-	h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp}) // the plan wrongly says "*"
-
 	titles := func(screen string) (list []string) {
 		for _, c := range s.lobbyNow(screen, alert.Kazakh).Cards {
 			list = append(list, c.Texts[0].Title)
 		}
 		return list
 	}
-	if got, want := titles("hall"), []string{"Бала жоғалды", "Өрт", "Газ иісі"}; !slices.Equal(got, want) {
-		t.Errorf("hall shows %q, want %q: real before drill before test", got, want)
-	}
-	if got, want := titles("guard"), []string{"Зорлық-зомбылық", "Бала жоғалды", "Өрт", "Газ иісі"}; !slices.Equal(got, want) {
-		t.Errorf("guard shows %q, want %q", got, want)
-	}
-	if got := s.lobbyJSON(t, "hall", alert.Russian); strings.Contains(got, "психолог") {
-		t.Errorf("a place that the plan keeps back is shown: %s", got)
-	}
+	h.press(raise{kind: "gas", place: "gym", level: alert.LevelEmergency, status: alert.Test})
+	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency, status: alert.Exercise})
+	h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp}) // the plan wrongly says "*"
 	cards := s.lobbyNow("hall", alert.Kazakh).Cards
-	if cards[1].Status != alert.Exercise || cards[1].Texts[0].Status != "Оқу дабылы" || cards[2].Status != alert.Test {
-		t.Errorf("drill and test are not marked: %+v", cards)
+	if len(cards) != 2 || cards[0].Status != alert.Exercise || cards[0].Texts[0].Status != "Оқу дабылы" || cards[1].Status != alert.Test {
+		t.Fatalf("drill and test are not marked, the drill first: %+v", cards)
 	}
-	if cards[2].Icon != "other" {
-		t.Errorf("the site's own kind has the pictogram %q", cards[2].Icon)
+	if cards[1].Icon != "other" {
+		t.Errorf("the site's own kind has the pictogram %q", cards[1].Icon)
 	}
-	place := cards[1].Texts[0].Places[0]
+	place := cards[0].Texts[0].Places[0]
 	if place.Room != "Асхана" || !slices.Equal(place.Where, []string{"1-қабат", "Бас ғимарат"}) {
 		t.Errorf("place %+v", place)
 	}
 	if got := []alert.Language{cards[0].Texts[0].Lang, cards[0].Texts[1].Lang, cards[0].Texts[2].Lang}; !slices.Equal(got, []alert.Language{alert.Kazakh, alert.Russian, alert.English}) {
 		t.Errorf("languages %v: want the screen's own first and all three", got)
+	}
+
+	// Each screen that the plan names shows what is real, and no drill beside it.
+	h.press(raise{kind: alert.Violence, place: "room-207", level: alert.LevelEmergency})
+	if got, want := titles("hall"), []string{"Өрт", "Газ иісі"}; !slices.Equal(got, want) {
+		t.Errorf("hall shows %q, want %q", got, want)
+	}
+	h.press(raise{kind: alert.MissingChild, place: "secret", level: alert.LevelEmergency})
+	if got, want := titles("hall"), []string{"Бала жоғалды"}; !slices.Equal(got, want) {
+		t.Errorf("hall shows %q, want %q: no drill beside what is real", got, want)
+	}
+	if got, want := titles("guard"), []string{"Зорлық-зомбылық", "Бала жоғалды"}; !slices.Equal(got, want) {
+		t.Errorf("guard shows %q, want %q", got, want)
+	}
+	if got := s.lobbyJSON(t, "hall", alert.Russian); strings.Contains(got, "психолог") {
+		t.Errorf("a place that the plan keeps back is shown: %s", got)
 	}
 }
 
