@@ -36,6 +36,7 @@ type verbs struct {
 	Press    pressVerb    `cmd:"" help:"Press a simulated button of the running gateway (refused on a real board)."`
 	Announce announceVerb `cmd:"" help:"Say something to the building, by loudspeakers and screens, or end it."`
 	Status   statusVerb   `cmd:"" help:"What a person on site should know: points, open alerts, links, queue, conditions."`
+	Doctor   doctorVerb   `cmd:"" help:"Examine board, clock, disk, sound, displays, screens and links: a line each, with the remedy."`
 	Journal  journalVerb  `cmd:"" help:"Read the journal, also of a stopped gateway."`
 	Version  versionVerb  `cmd:"" help:"Print the version."`
 }

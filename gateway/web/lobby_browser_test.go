@@ -55,7 +55,7 @@ func writeSlides(t testing.TB) string {
 	dir := t.TempDir()
 	for name, body := range map[string]string{
 		"10-welcome-ru.md": "# Добро пожаловать\n\nРодительское собрание **во вторник в 18:30**, спортивный зал.\n\n- 1–4 классы: 1 этаж\n- 5–9 классы: 2 этаж\n\n[Подробности](https://example.org) у классного руководителя.\n",
-		"10-welcome-kk.md": "# Қош келдіңіздер\n\nАта-аналар жиналысы **сейсенбі күні 18:30-да**, спорт залы.\n",
+		"10-welcome-kk.md": "# Қош келдіңіздер\n\nАта-аналар жиналысы **сейсенбі күні 18:30-да**, спорт залы. <script>x</script>\n",
 		"20-menu.md":       "## Меню · Мәзір · Menu\n\n| | |\n|---|---|\n| Борщ | 250 г |\n| Палау | 200 г |\n\n![Флаг](flag.png)\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(body), 0o644); err != nil {
