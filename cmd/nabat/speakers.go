@@ -39,14 +39,13 @@ func newSpeakers(c *config.Config, log *slog.Logger) (*speakers, error) {
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("speaker %q: %w", sp.ID, err), s.close())
 		}
-		driver, emergency = audio.Attenuated(driver, sp.Gain), audio.Attenuated(emergency, sp.Gain)
 		if a := s.amplifiers[sp.Amplifier]; a != nil {
 			driver = a.Driver(driver)
 			if emergency != nil {
 				emergency = a.Driver(emergency)
 			}
 		}
-		s.list = append(s.list, announce.Speaker{ID: sp.ID, Zones: sp.Zones, Driver: driver, Emergency: emergency})
+		s.list = append(s.list, announce.Speaker{ID: sp.ID, Zones: sp.Zones, Driver: driver, Emergency: emergency, Gain: sp.Gain, EmergencyGain: sp.EmergencyGain})
 	}
 	return s, nil
 }

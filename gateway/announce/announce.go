@@ -71,6 +71,9 @@ type Speaker struct {
 	// Emergency, where it is not nil, is used in place of Driver for emergencies:
 	// makers of IP loudspeakers let one multicast group interrupt another.
 	Emergency audio.Driver
+	// Gain makes bells and notices quieter, EmergencyGain emergencies, in
+	// decibels; both are zero or less.
+	Gain, EmergencyGain float64
 }
 
 // Options are what a Job needs. Health, Record, Timetable, Voices and Log may be nil.

@@ -21,6 +21,7 @@ type player struct {
 	zones   []string
 	mute    bool // it stands in for a zone without loudspeakers
 	out     *output
+	gains   gains
 
 	agenda  []duty               // what may be said now, the highest first
 	engaged map[string]duty      // what it has begun and not left
@@ -49,9 +50,9 @@ func (j *Job) players() []*player {
 	var list []*player
 	heard := make(map[string]bool)
 	c := newComposer(j.o.Site)
-	add := func(id string, zones []string, out *output, mute bool) {
+	add := func(id string, zones []string, out *output, g gains, mute bool) {
 		list = append(list, &player{
-			job: j, compose: c, id: id, zones: zones, mute: mute, out: out,
+			job: j, compose: c, id: id, zones: zones, mute: mute, out: out, gains: g,
 			engaged: make(map[string]duty), done: make(map[string]time.Time), waiting: make(map[string]time.Time),
 			times: make(map[string]int), turn: make(map[string]int),
 		})
@@ -64,11 +65,11 @@ func (j *Job) players() []*player {
 				zones, heard[z] = append(zones, z), true
 			}
 		}
-		add(s.ID, zones, newOutput(s, j.o.Health, j.o.Log), false)
+		add(s.ID, zones, newOutput(s, j.o.Health, j.o.Log), gains{gainOf(s.Gain), gainOf(s.EmergencyGain)}, false)
 	}
 	for _, z := range all {
 		if !heard[z] {
-			add("zone:"+z, []string{z}, newOutput(Speaker{ID: "zone:" + z, Driver: mute{}}, nil, j.o.Log), true)
+			add("zone:"+z, []string{z}, newOutput(Speaker{ID: "zone:" + z, Driver: mute{}}, nil, j.o.Log), gains{unity, unity}, true)
 		}
 	}
 	return list
@@ -160,7 +161,7 @@ func (p *player) speak(ctx context.Context, e ears) {
 			p.said()
 			return
 		}
-		if err := p.out.write(ctx, frame); err != nil {
+		if err := p.out.write(ctx, p.gains.at(p.want.Priority).of(frame)); err != nil {
 			p.fail(ctx, err)
 			return
 		}

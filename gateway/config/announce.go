@@ -38,8 +38,9 @@ type Speaker struct {
 	SIP    SIP
 	// Amplifier is the id of the relay that is keyed while it sounds, or empty.
 	Amplifier string
-	// Gain is added to every sample, in decibels, -40 to 0.
-	Gain float64
+	// Gain makes bells and notices quieter, EmergencyGain emergencies, in
+	// decibels, -40 to 0.
+	Gain, EmergencyGain float64
 }
 
 // RTP is about a multicast group.

@@ -119,7 +119,7 @@ func soundsTogether(t *testing.T, c *Config) {
 	}
 	for _, sp := range c.Speakers {
 		if !validID(sp.ID) || !known(sp.Zones) || slices.Contains(sp.Zones, alert.Everywhere) || strings.HasPrefix(sp.Device, "-") ||
-			sp.Type == SpeakerRTP && sp.RTP.TTL < 1 || sp.Type == SpeakerSIP && sp.SIP.URI == "" || sp.Gain > 0 {
+			sp.Type == SpeakerRTP && sp.RTP.TTL < 1 || sp.Type == SpeakerSIP && sp.SIP.URI == "" || sp.Gain > 0 || sp.EmergencyGain > 0 {
 			t.Fatalf("speaker %+v", sp)
 		}
 	}

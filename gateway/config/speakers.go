@@ -54,6 +54,7 @@ func (r *reader) speakers(top *section, site *alert.Site, amplifiers []Amplifier
 		}
 		const quietest = -40
 		sp.Gain = s.decimal("gain", 0, quietest, 0)
+		sp.EmergencyGain = s.decimal("emergency_gain", 0, quietest, 0)
 		if id, line, ok := s.str("amplifier"); ok {
 			sp.Amplifier = id
 			switch {
