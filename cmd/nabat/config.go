@@ -58,7 +58,7 @@ func (v configCheck) Run(stdout io.Writer, aside notes) error {
 	if c.Board == config.BoardSim {
 		fmt.Fprintln(aside, `warning: board = "sim" reads no real button; write board = "gpio", the chip and the lines before anybody relies on it`)
 	}
-	_, err = fmt.Fprintf(stdout, "%s is good: %d buttons, %d lamps, %d places, %s\n", v.File, len(c.Inputs), len(c.Outputs), len(c.Site.Places), link)
+	_, err = fmt.Fprintf(stdout, "%s is good: %d buttons, %d lamps, %d places, %d loudspeakers, %d screens, %d displays, %s\n", v.File, len(c.Inputs), len(c.Outputs), len(c.Site.Places), len(c.Speakers), len(c.Site.Screens), len(c.Displays), link)
 	return err
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"nabat/gateway/alert"
 	"nabat/gateway/journal"
 )
 
@@ -63,7 +65,7 @@ func (v journalTail) Run(ctx context.Context, stdout io.Writer) error {
 			if e.Place != nil {
 				place = e.Place.ID
 			}
-			_, err = fmt.Fprintf(stdout, "%s  %-22s %s-%d  %s %s %s %s\n", row.At.Wall.Local().Format(time.DateTime), row.Type.Short(), row.Ref.Epoch, row.Ref.Seq, place, e.Kind, e.Point, e.Detail)
+			_, err = fmt.Fprintf(stdout, "%s  %-22s %s-%d  %s %s %s %s%s\n", row.At.Wall.Local().Format(time.DateTime), row.Type.Short(), row.Ref.Epoch, row.Ref.Seq, place, e.Kind, e.Point, e.Detail, words(e))
 			return err
 		})
 		if v.Follow && errors.Is(err, context.Canceled) {
@@ -131,6 +133,14 @@ func soundness(r journal.Report) error {
 		return nil
 	}
 	return errUnsound
+}
+
+// words tells of an announcement what it said, and where.
+func words(e alert.Event) string {
+	if e.Text == nil {
+		return ""
+	}
+	return fmt.Sprintf(" %s %q", strings.Join(e.Zones, ","), e.Text.In(alert.Russian))
 }
 
 type journalCursors struct {
