@@ -12,6 +12,9 @@ import (
 // emergency waits for nothing.
 const renderFor = 5 * time.Second
 
+// overFor is how long after its clear an all-clear may begin.
+const overFor = 2 * time.Minute
+
 // isDue reports whether something that was begun is to go on.
 func (p *player) isDue(d duty) bool {
 	if p.want != nil && p.want.key == d.key && p.reel != nil && p.outlives(d) {
@@ -28,7 +31,7 @@ func (p *player) outlives(d duty) bool {
 	if d.Priority == alert.PriorityRoutine {
 		return true
 	}
-	return !d.Repeat && d.stands > 0 && p.job.o.Clock.Now().Since(d.Since) >= d.stands
+	return d.late(p.job.o.Clock.Now())
 }
 
 // list makes the agenda of what is due in the zones.
@@ -51,7 +54,7 @@ func (p *player) list() {
 	p.forget(all)
 	p.agenda = p.agenda[:0]
 	for _, d := range all {
-		if _, done := p.done[d.key]; !done && p.rendered(d) {
+		if _, done := p.done[d.key]; !done && !d.late(now) && p.rendered(d) {
 			p.agenda = append(p.agenda, d)
 		}
 	}
@@ -81,8 +84,14 @@ func (p *player) forget(all []duty) {
 	}
 }
 
+// late reports whether it is too late to begin something that is said once.
+func (d duty) late(now alert.Stamp) bool {
+	return !d.Repeat && d.stands > 0 && now.Since(d.Since) >= d.stands
+}
+
 // rendered asks for words that have no sound, and reports whether something may
-// be said: a notice waits a while for what is on its way.
+// be said: a notice waits a while for what is on its way, and so does whatever
+// has no sound at all yet, because saying it would only pretend.
 func (p *player) rendered(d duty) bool {
 	if p.mute {
 		return true
@@ -92,14 +101,14 @@ func (p *player) rendered(d duty) bool {
 		return true
 	}
 	missing := lacking(p.job.o.Voices, d.Announcement)
-	if len(missing) == 0 {
+	if len(missing) == 0 && audible(p.job.o.Voices, d.Announcement) {
 		return true
 	}
 	if !asked {
 		p.job.o.Voices.Want(missing)
 		p.waiting[d.key] = time.Now()
 	}
-	return d.Priority >= alert.PriorityEmergency
+	return d.Priority >= alert.PriorityEmergency && audible(p.job.o.Voices, d.Announcement)
 }
 
 // nextRendered returns how long it is until a notice has waited long enough.

@@ -190,6 +190,9 @@ func (c *composer) fixed(l alert.Language, key string) []Segment {
 }
 
 // over is what is said when an emergency, or a drill, has ended.
+//
+// It begins within overFor or not at all: a loudspeaker that comes back later
+// would say it when nobody knows any more what is over.
 func (c *composer) over(e alert.Ended) Announcement {
 	key := "pa.over"
 	switch e.Alert.Status() {
@@ -201,7 +204,7 @@ func (c *composer) over(e alert.Ended) Announcement {
 	}
 	a := c.build(Announcement{
 		ID: e.Alert.ID, Priority: alert.PriorityEmergency, Status: alert.Actual, Chime: alert.ChimeAllClear,
-		Since: e.At, stands: alert.AllClearFor, key: fmt.Sprint("over ", e.Alert.ID, " ", e.At.Boot, " ", e.At.Mono),
+		Since: e.At, stands: overFor, key: fmt.Sprint("over ", e.Alert.ID, " ", e.At.Boot, " ", e.At.Mono),
 	}, func(l alert.Language) []Segment { return c.fixed(l, key) })
 	a.Status = e.Alert.Status() // its words say what it was, and need none around them
 	return a

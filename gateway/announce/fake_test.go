@@ -88,6 +88,7 @@ type voices struct {
 	values  map[string]int16
 	clips   map[string][]int16
 	without func(l alert.Language, text string) bool // has no clip
+	mute    bool                                     // has no chime
 	asked   []Segment
 	changed chan struct{}
 }
@@ -112,7 +113,10 @@ func (v *voices) sound(name string, d time.Duration) []int16 {
 }
 
 func (v *voices) Chime(c alert.Chime) []int16 {
-	if c == alert.ChimeNone {
+	v.mu.Lock()
+	mute := v.mute
+	v.mu.Unlock()
+	if c == alert.ChimeNone || mute {
 		return nil
 	}
 	return v.sound("<"+string(c)+">", chimeLasts)

@@ -21,6 +21,22 @@ func lacking(v Voices, a Announcement) []Segment {
 	return list
 }
 
+// audible reports whether anything of an announcement has a sound; an emergency
+// has its usual chime where it has no other.
+func audible(v Voices, a Announcement) bool {
+	if len(v.Chime(a.Chime)) > 0 || a.Priority >= alert.PriorityEmergency && len(v.Chime(chimeOf(a.Priority))) > 0 {
+		return true
+	}
+	for _, p := range a.Parts {
+		for _, s := range p.Words {
+			if find(v, s) != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // unspoken says which language is left out of what loudspeakers have to say
 // now, as the condition "unspoken:LANGUAGE". What is not needed yet is the
 // business of those who render it. Without loudspeakers nothing is missing.
