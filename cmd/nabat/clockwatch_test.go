@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/config"
 	"nabat/gateway/health"
 )
 
@@ -88,4 +89,14 @@ func TestClockIsToldWhenItBecomesTrueAndWhenItIsSet(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Displays show the time where screens do.
+func TestDisplaysTrustABatteryClock(t *testing.T) {
+	for _, battery := range []bool{true, false} {
+		g := &gateway{config: &config.Config{Board: config.BoardGPIO}, battery: battery}
+		if got := g.trusted(alert.Stamp{}).Synced; got != battery {
+			t.Errorf("with a battery clock: %v, the time is shown: %v", battery, got)
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"periph.io/x/conn/v3/display"
 
+	"nabat/gateway/alert"
 	"nabat/gateway/config"
 	"nabat/gateway/hallway"
 	"nabat/gateway/supervise"
@@ -28,7 +29,7 @@ func (g *gateway) addDisplays(group *supervise.Group) error {
 		return nil
 	}
 	o := hallway.Options{
-		Site: g.config.Site, Source: g.engine, Health: g.health, Now: g.clock.Now, NextBell: g.sound.calendar.Next,
+		Site: g.config.Site, Source: g.engine, Health: g.health, Now: func() alert.Stamp { return g.trusted(g.clock.Now()) }, NextBell: g.sound.calendar.Next,
 	}
 	for _, d := range g.config.Displays {
 		o.Displays = append(o.Displays, hallway.Display{
@@ -41,6 +42,13 @@ func (g *gateway) addDisplays(group *supervise.Group) error {
 	}
 	group.Optional("displays", supervise.Started(job.Run))
 	return nil
+}
+
+// trusted is a time for displays: as screens do, they show that of a clock which
+// is sure although the kernel does not hold it for synchronised.
+func (g *gateway) trusted(now alert.Stamp) alert.Stamp {
+	now.Synced = now.Synced || g.clockSure(now)
+	return now
 }
 
 // openDisplay returns how a display is found. On a simulated board it is a
