@@ -80,7 +80,7 @@ func TestAnEmergencySaysWhatToDoAndWhere(t *testing.T) {
 	h.press(alert.Fire, alert.LevelEmergency, alert.Actual, "canteen")
 	pages := paneOf(t, h, Display{Direction: "left"}).now(h)
 	want := []page{
-		{Title: "Өрт", Do: "Ғимараттан шығыңыз", Way: "Шығу солға", Where: "Асхана", Arrow: '←', Tone: alarm},
+		{Title: "Өрт", Do: "Ғимараттан шығыңыз", Way: "Солға шығыңыз", Where: "Асхана", Arrow: '←', Tone: alarm},
 		{Title: "Пожар", Do: "Выходите из здания", Way: "Выход налево", Where: "Столовая", Arrow: '←', Tone: alarm},
 		{Title: "Fire", Do: "Leave the building", Way: "Exit left", Where: "Canteen", Arrow: '←', Tone: alarm},
 	}

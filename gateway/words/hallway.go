@@ -9,14 +9,14 @@ func hallway(l alert.Language) Words {
 	case alert.Kazakh:
 		return Words{
 			"hallway.do.Evacuate": "Ғимараттан шығыңыз",
-			"hallway.do.Shelter":  "Сыныпта қалып, есікті жабыңыз",
+			"hallway.do.Shelter":  "Сыныпта қалып, есікті құлыптаңыз",
 			"hallway.do.Avoid":    "Ол жаққа бармаңыз",
 			"hallway.do.Monitor":  "Көрсеңіз, мұғалімге айтыңыз",
 			"hallway.do.Prepare":  "Мұғалімге барыңыз",
-			"hallway.exit.left":   "Шығу солға",
-			"hallway.exit.right":  "Шығу оңға",
-			"hallway.exit.up":     "Шығу тура",
-			"hallway.exit.down":   "Шығу төменге",
+			"hallway.exit.left":   "Солға шығыңыз",
+			"hallway.exit.right":  "Оңға шығыңыз",
+			"hallway.exit.up":     "Тура жүріңіз",
+			"hallway.exit.down":   "Төмен түсіңіз",
 			"hallway.over":        "Қауіп өтті",
 			"hallway.over.drill":  "Оқу дабылы аяқталды",
 			"hallway.over.test":   "Тексеру аяқталды",
@@ -50,7 +50,7 @@ func hallway(l alert.Language) Words {
 	}
 	return Words{
 		"hallway.do.Evacuate": "Выходите из здания",
-		"hallway.do.Shelter":  "Закройтесь в классе",
+		"hallway.do.Shelter":  "Заприте дверь класса",
 		"hallway.do.Avoid":    "Не ходите туда",
 		"hallway.do.Monitor":  "Увидите – скажите учителю",
 		"hallway.do.Prepare":  "Идите к учителю",
