@@ -28,6 +28,7 @@ import (
 	"nabat/hw/point"
 	"nabat/sync/command"
 	"nabat/sync/cursor"
+	"nabat/sync/link"
 	"nabat/sync/sms"
 )
 
@@ -296,7 +297,13 @@ func (g *gateway) servePages(ctx context.Context, ready func()) error {
 func (g *gateway) clockSure(alert.Stamp) bool { return g.battery || g.config.Board == config.BoardSim }
 
 func (g *gateway) wirePages() error {
+	token, err := link.FirstLine(g.config.Web.MetricsTokenFile)
+	if err != nil {
+		return fmt.Errorf("the token of /metrics (web.metrics_token_file): %w", err)
+	}
 	o := web.Options{
+		MetricsToken: token,
+
 		Site: g.config.Site, Source: g.engine, Now: g.clock.Now, Desk: g.engine, Health: g.health,
 		Timetable: g.sound.calendar, Slides: g.config.Lobby.Slides, SlideFor: g.config.Lobby.SlideFor, PA: g.sound.job, ClockSure: g.clockSure,
 		Stats: g.webStats, Metrics: g.commands.metrics, PINHash: g.config.Web.PIN.Reveal(), Hosts: g.config.Web.Hosts, Log: g.log.With("room", "web"),
@@ -307,7 +314,6 @@ func (g *gateway) wirePages() error {
 			o.Pictures = hallwayPictures{g.config.Displays, g.pictures}
 		}
 	}
-	var err error
 	g.web, err = web.New(o)
 	return err
 }

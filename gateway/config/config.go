@@ -69,6 +69,9 @@ type Web struct {
 	// Hosts are the DNS names under which browsers reach the pages, beyond
 	// addresses, single words and names in .local, which always work.
 	Hosts []string
+	// MetricsTokenFile is the path of the file that holds the token of /metrics;
+	// without one /metrics answers this machine only, and tells less.
+	MetricsTokenFile string
 	// PIN is the argon2id hash of the staff PIN, as package pin writes it.
 	PIN Secret
 }

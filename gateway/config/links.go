@@ -21,6 +21,7 @@ func (r *reader) web(top *section) Web {
 		w.Listen = listen
 	}
 	w.TLSCert, w.TLSKey = s.pair("tls_cert", "tls_key")
+	w.MetricsTokenFile, _ = s.path("metrics_token_file")
 	names, _ := s.texts("hosts")
 	for _, n := range names {
 		if !validHost(n.data) || n.data == "" {

@@ -188,7 +188,7 @@ func TestMistakes(t *testing.T) {
 			`f:45: contact "a": phone is not a number in the international form; write "+", the country's code and the number, digits only, as in "+77010000000"`,
 		}},
 		{"contact twice", "[journal]", "contact = [{id = \"a\", role = \"head\", phone = \"+77010000001\"},\n{id = \"a\", role = \"head\", phone = \"+77010000001\", language = \"de\"}]\n[journal]", []string{
-			`f:42: [web]: unknown key "contact"; want one of listen, tls_cert, tls_key, hosts, pin`,
+			`f:42: [web]: unknown key "contact"; want one of listen, tls_cert, tls_key, metrics_token_file, hosts, pin`,
 		}},
 		{"same contact again", "[[plan]]", "[[contact]]\nid = \"a\"\nrole = \"head\"\nphone = \"+77010000001\"\n[[contact]]\nid = \"a\"\nrole = \"head\"\nphone = \"+77010000001\"\nlanguage = \"de\"\n[[plan]]", []string{
 			`f:34: [[contact]]: the id "a" is used already in line 30; give each contact an id of its own`,
