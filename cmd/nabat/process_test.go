@@ -21,7 +21,7 @@ import (
 
 // patience is how long a test waits for a state that a healthy program reaches
 // in well under a second, on a machine that may be busy with other work.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // binDirectory names the environment variable with the folder of the program
 // under test.

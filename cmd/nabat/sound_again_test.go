@@ -25,6 +25,7 @@ func TestAfterARestartOnlyWhatIsOpenIsSaid(t *testing.T) {
 	dir := t.TempDir()
 	path, pages := writeConfig(t, dir, []string{"a", "b"}, house+pulseSpeaker("hall", "house", server))
 	p := start(t, path, dir)
+	rendered(t, path, dir)
 	inHall := atSink(t, server, "pa")
 	if err := p.client.Press(t.Context(), "b", 0); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"nabat/gateway/alert"
+	"nabat/gateway/announce"
+	"nabat/gateway/config"
 	"nabat/gateway/control"
 	"nabat/gateway/journal"
 	"nabat/hw/audio/audiotest"
@@ -65,6 +67,7 @@ func TestAnEmergencyIsHeardInEveryZoneAndAQuietCallInNone(t *testing.T) {
 		pulseSpeaker("hall", "house", hall)+pulseSpeaker("gym", "house", gym)+rtpSpeaker("yard", "yard", group))
 	p := start(t, path, dir)
 	p.waitFor(t, "no condition of a loudspeaker", noneAbout("speaker"))
+	rendered(t, path, dir)
 	staff := mustLogin(t, pages)
 	inHall, inGym, inYard := atSink(t, hall, "pa"), atSink(t, gym, "pa"), atSocket(t, group)
 	everywhere := []*ears{inHall, inGym, inYard}
@@ -139,6 +142,25 @@ func TestAnEmergencyIsHeardInEveryZoneAndAQuietCallInNone(t *testing.T) {
 		}
 	}
 	p.stop(t)
+}
+
+// rendered waits until everything that a site can have to say lies on the disk. An
+// all-clear, which is said once, has no words before; and the synthesiser is the
+// last to get a processor.
+func rendered(t *testing.T, path, dir string) {
+	t.Helper()
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := len(announce.Segments(c.Site, c.Announcements.Timetable))
+	waitUntil(t, fmt.Sprintf("clip of each of %d texts", texts), func() bool {
+		clips, err := filepath.Glob(filepath.Join(dir, clipFolder, "*.clip"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(clips) >= texts
+	})
 }
 
 // round is how long one round of an emergency with words takes, at earRate; 0
