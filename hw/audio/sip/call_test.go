@@ -74,6 +74,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	for scenario, word := range map[string]string{
 		"busy": "busy", "unknown": "correct the uri", "garbage": "damaged", "wrong-coding": "enable G.711",
 		"deaf": "takes no sound", "elsewhere": "not itself",
+		"on-hold": "does not want to hear", "on-hold-old": "does not want to hear",
 	} {
 		t.Run(scenario, func(t *testing.T) {
 			t.Parallel()

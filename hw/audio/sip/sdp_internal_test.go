@@ -27,6 +27,7 @@ func TestDescriptions(t *testing.T) {
 		{"a refused stream is passed over", "c=IN IP4 10.0.0.1\nm=audio 0 RTP/AVP 0\nm=audio 4002 RTP/AVP 0\n", "10.0.0.1:4002 0 20ms"},
 		{"an absurd packet is none", "c=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 0\na=ptime:4000\n", "10.0.0.1:4000 0 20ms"},
 		{"on hold", "c=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 0\na=inactive\n", "held"},
+		{"on hold, and heard", "c=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 0\na=sendonly\n", "held"},
 		{"on hold, the old way", "c=IN IP4 0.0.0.0\nm=audio 4000 RTP/AVP 0\n", "held"},
 		{"the stream's direction wins", "a=inactive\nc=IN IP4 10.0.0.1\nm=audio 4000 RTP/AVP 0\na=sendrecv\n", "10.0.0.1:4000 0 20ms"},
 		{"encrypted", "c=IN IP4 10.0.0.1\nm=audio 4000 RTP/SAVP 0\n", "SRTP"},
