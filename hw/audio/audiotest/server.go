@@ -28,6 +28,7 @@ type Server struct {
 	dir     string
 	sinks   []string
 	modules []string
+	config  string // lines of the server's configuration
 	log     logged
 
 	mu   sync.Mutex
@@ -37,7 +38,8 @@ type Server struct {
 
 // Start runs a server with null sinks of these names, 48 kHz stereo as most
 // cards are, and returns when it answers. Stop it. A name that begins with
-// "module-" is loaded as it stands, with its arguments.
+// "module-" is loaded as it stands, with its arguments; one with a "=" is a line
+// of the server's configuration.
 func Start(ctx context.Context, sinks ...string) (*Server, error) {
 	// Short, because the path of a socket has at most 107 bytes.
 	dir, err := os.MkdirTemp("", "sound")
@@ -46,11 +48,18 @@ func Start(ctx context.Context, sinks ...string) (*Server, error) {
 	}
 	s := &Server{dir: dir}
 	for _, sink := range sinks {
-		if strings.HasPrefix(sink, "module-") {
+		switch {
+		case strings.HasPrefix(sink, "module-"):
 			s.modules = append(s.modules, sink)
-		} else {
+		case strings.Contains(sink, "="):
+			s.config += sink + "\n"
+		default:
 			s.sinks = append(s.sinks, sink)
 		}
+	}
+	if err := s.configure(); err != nil {
+		s.Stop()
+		return nil, err
 	}
 	if err := s.Restart(ctx); err != nil {
 		s.Stop()
@@ -58,6 +67,17 @@ func Start(ctx context.Context, sinks ...string) (*Server, error) {
 	}
 	return s, nil
 }
+
+// configure writes the server's configuration, which takes the place of the
+// machine's.
+func (s *Server) configure() error {
+	if s.config == "" {
+		return nil
+	}
+	return os.WriteFile(s.configFile(), []byte(s.config), 0o600)
+}
+
+func (s *Server) configFile() string { return filepath.Join(s.dir, "daemon.conf") }
 
 // Run is Start for a test, which fails when there is no server, and stops it at
 // its end.
@@ -102,6 +122,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), "pulseaudio", args...)
 	cmd.Env = s.Env()
+	if s.config != "" {
+		cmd.Env = append(cmd.Env, "PULSE_CONFIG="+s.configFile())
+	}
 	cmd.Stderr = &s.log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
