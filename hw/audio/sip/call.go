@@ -90,6 +90,9 @@ func (c *call) next() uint32 {
 // invite calls and returns the device's answer, which is not acknowledged yet.
 // early is the last description that came before the answer. rung says that the
 // device knows of the call when an error is returned.
+//
+// Limit: of a description right before an answer that has none, as no device
+// should send it, sipgo may take the answer first and lose the description.
 func (c *call) invite(ctx context.Context, sdp []byte, password string) (res *sip.Response, early []byte, rung bool, err error) {
 	authorization, tries := "", 0
 	for {
