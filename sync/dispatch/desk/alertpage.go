@@ -201,7 +201,7 @@ func tells(t alert.Type) bool {
 	case alert.Raised, alert.Escalated, alert.Acknowledged, alert.Responding, alert.Arrived, alert.Cleared:
 		return true
 	case alert.Received, alert.DrillStarted, alert.DrillEnded, alert.PointFault, alert.PointRestored, alert.AnnouncementStarted, alert.AnnouncementEnded,
-		alert.GatewayStarted, alert.GatewayStopped, alert.LinkUp, alert.LinkDown, alert.ConfigApplied, alert.ConfigRefused,
+		alert.AnnouncementSaid, alert.GatewayStarted, alert.GatewayStopped, alert.LinkUp, alert.LinkDown, alert.ConfigApplied, alert.ConfigRefused,
 		alert.CommandAccepted, alert.CommandRefused, alert.ClockSynchronised, alert.JournalGap, alert.JournalParked, alert.JournalRecovered:
 		return false
 	}
