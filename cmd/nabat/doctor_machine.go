@@ -88,7 +88,7 @@ func (d doctor) disk(context.Context) []finding {
 	if err := unix.Statfs(dir, &fs); err != nil {
 		return append(list, found("disk space", "", err))
 	}
-	free := int64(fs.Bavail) * fs.Bsize
+	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:unconvert // it has 32 bits on some machines
 	switch {
 	case fs.Type == unix.TMPFS_MAGIC:
 		list = append(list, finding{broken, "disk", dir + " is memory (tmpfs): a power cut would lose every event; set data_dir to a folder on the card"})
