@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"nabat/gateway/config"
 	"nabat/gateway/control"
 	"nabat/gateway/pin"
 )
@@ -127,10 +128,12 @@ type process struct {
 	ended  chan error
 }
 
-// start runs the real binary and waits until every point is armed.
+// start runs the real binary and waits until every point is armed and the pages,
+// which no alarm waits for, can be reached.
 func start(t *testing.T, configPath, dir string) *process {
 	t.Helper()
 	p := startUnready(t, configPath, dir)
+	defer p.waitForPages(t, configPath)
 	p.waitFor(t, "every point armed", func(s control.Status) bool {
 		for _, point := range s.Points {
 			if !point.Armed {
@@ -140,6 +143,28 @@ func start(t *testing.T, configPath, dir string) *process {
 		return len(s.Points) > 0
 	})
 	return p
+}
+
+// waitForPages waits until somebody answers at the pages' address.
+func (p *process) waitForPages(t *testing.T, configPath string) {
+	t.Helper()
+	c, err := config.Load(configPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		if conn, err := net.Dial("tcp", c.Web.Listen); err == nil {
+			_ = conn.Close()
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-limit.C:
+			t.Fatalf("nobody answers at %s\n%s", c.Web.Listen, p.log)
+		}
+	}
 }
 
 // startUnready runs the real binary, with more environment, and waits for nothing.
