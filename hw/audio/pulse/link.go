@@ -1,6 +1,7 @@
 package pulse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,6 +69,9 @@ func dial(ctx context.Context, o Options) (*link, error) {
 func connect(ctx context.Context, a address, secret []byte, name string) (*link, error) {
 	conn, err := call(ctx, a)
 	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			<-ctx.Done() // the dialer looks at the same moment, and may be there a little earlier
+		}
 		if ctx.Err() != nil {
 			return nil, frozen(ctx, a.place)
 		}
@@ -162,7 +166,7 @@ func (l *link) wait(ctx context.Context, closed <-chan struct{}, request proto.R
 }
 
 func frozen(ctx context.Context, server string) error {
-	return fmt.Errorf("the sound server %s does not answer: restart it (systemctl --user restart pulseaudio, or pipewire pipewire-pulse): %w", server, ctx.Err())
+	return fmt.Errorf("the sound server %s does not answer: restart it (systemctl --user restart pulseaudio, or pipewire pipewire-pulse): %w", cmp.Or(server, "of this user"), ctx.Err())
 }
 
 // end ends the connection; the first reason is kept.

@@ -113,7 +113,7 @@ func (d *Driver) with(ctx context.Context, do func(*link) error) error {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-ctx.Done():
-		return fmt.Errorf("the sound server does not answer: %w", ctx.Err())
+		return frozen(ctx, d.options.Server)
 	}
 	if old := d.link; old != nil && !old.isLost() {
 		err := do(old)

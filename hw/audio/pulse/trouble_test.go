@@ -212,6 +212,24 @@ func TestAFrozenServerHoldsNobodyLongerThanAllowed(t *testing.T) {
 	hear(t, d, server.Listen(t, "pa"))
 }
 
+// However short the time is, and wherever it ends: a server that hangs is to be
+// restarted, and is not said to be missing.
+func TestAFrozenServerIsNeverCalledAbsent(t *testing.T) {
+	server := audiotest.Run(t, "pa")
+	if err := server.Freeze(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 400 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*time.Microsecond)
+		d := New(Options{Server: server.Address(), Sink: "pa"})
+		says(t, d.Check(ctx), "restart it")
+		cancel()
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func descriptors(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
