@@ -252,7 +252,7 @@ func TestBrowserLobbyFitsLongWords(t *testing.T) {
 	all := append(alert.Kinds(), "gas")
 	for i, kind := range []alert.Kind{alert.Stranger, alert.Medical, alert.MissingChild, alert.Fire, alert.Technical, all[len(all)-1], alert.Help} {
 		for _, place := range []string{"gym", "room-207", "gym", "entrance"} {
-			h.press(raise{kind: kind, place: place, level: alert.LevelEmergency, status: []alert.Status{alert.Actual, alert.Exercise}[i%2]})
+			h.press(raise{kind: kind, place: place, level: alert.LevelEmergency})
 		}
 		p.eventually(fmt.Sprintf(`document.querySelectorAll(".card").length === %d`, min(i+1, maxCards)))
 		for _, size := range [][2]int64{{1920, 1080}, {1080, 1920}, {1280, 720}, {3840, 2160}} {

@@ -97,7 +97,7 @@ func TestBrowserScreenshots(t *testing.T) {
 	shoot(lobby, "lobby-three.png")
 	h.press(raise{kind: alert.Stranger, place: "entrance", level: alert.LevelEmergency})
 	h.press(raise{kind: alert.MissingChild, place: "gym", level: alert.LevelEmergency})
-	h.press(raise{kind: "gas", place: "canteen", level: alert.LevelEmergency, status: alert.Test})
+	h.press(raise{kind: "gas", place: "canteen", level: alert.LevelEmergency})
 	lobby.eventually(cards("6"))
 	shoot(lobby, "lobby-six.png")
 
