@@ -99,15 +99,7 @@ func (l *Library) Clip(language alert.Language, text string) ([]int16, bool) {
 	return it.samples, true
 }
 
-// Pending reports whether a text that Clip does not have is on its way, so that
-// waiting a moment for it makes sense. It never waits.
-func (l *Library) Pending(language alert.Language, text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	it := l.items[key{language, text}]
-	return it != nil && l.pendingLocked(it)
-}
-
+// pendingLocked reports whether something that is not there is on its way.
 func (l *Library) pendingLocked(it *item) bool {
 	switch it.stage {
 	case stageLook:
@@ -119,7 +111,7 @@ func (l *Library) pendingLocked(it *item) bool {
 	return false
 }
 
-// Changed returns a channel that is closed when Clip or Pending may answer
+// Changed returns a channel that is closed when Clip or Stats may answer
 // differently. Take the channel first, then look, and nothing is missed.
 func (l *Library) Changed() <-chan struct{} {
 	l.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -150,8 +151,8 @@ func TestTheLastGoodFileHolds(t *testing.T) {
 func TestTheCalendarNeverEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t)
-		var step time.Duration
-		r.c.now = func() time.Time { return time.Now().Add(step) }
+		var step atomic.Int64
+		r.c.now = func() time.Time { return time.Now().Add(time.Duration(step.Load())) }
 		stop := r.run()
 		defer stop()
 		r.want("base: cale:good", "")
@@ -163,7 +164,7 @@ func TestTheCalendarNeverEnds(t *testing.T) {
 		default:
 			t.Error("half a day later nothing was worked out")
 		}
-		step = 3 * ahead
+		step.Store(int64(3 * ahead))
 		tick()
 		if got := r.c.Table().Day(r.c.now().AddDate(0, 0, 1)); len(got) != 2 {
 			t.Errorf("three years on there is %v", got)
