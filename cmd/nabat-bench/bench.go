@@ -55,6 +55,7 @@ type sizes struct {
 	every   time.Duration // distance of its alarms
 	paints  int           // alerts that a browser shows in one turn
 	screens int           // lobby screens at once
+	crowds  int           // how often one screen and many change places in one turn
 	says    int           // emergencies that loudspeakers say
 	speak   time.Duration // how long many zones speak at once
 }
@@ -62,14 +63,14 @@ type sizes struct {
 func full() sizes {
 	return sizes{
 		rounds: 10, swaps: 20, presses: 10, rest: 10 * time.Millisecond, warm: 1500, drain: 100_000, queued: 1_000_000, starts: 9,
-		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 20, screens: 32, says: 50, speak: 20 * time.Second,
+		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 20, screens: 32, crowds: 5, says: 50, speak: 20 * time.Second,
 	}
 }
 
 func small() sizes {
 	return sizes{
 		quick: true, rounds: 2, swaps: 2, presses: 10, rest: time.Millisecond, warm: 10, drain: 2000, queued: 20_000, starts: 1,
-		settle: 100 * time.Millisecond, storm: 300 * time.Millisecond, every: 10 * time.Millisecond, paints: 2, screens: 4, says: 2, speak: time.Second,
+		settle: 100 * time.Millisecond, storm: 300 * time.Millisecond, every: 10 * time.Millisecond, paints: 2, screens: 4, crowds: 2, says: 2, speak: time.Second,
 	}
 }
 

@@ -60,7 +60,7 @@ func measureCrowd(ctx context.Context, b *bench) (s section, err error) {
 			return crowd.close()
 		}
 	}
-	if err := turns(ctx, b.size.rounds, b.size.swaps, turn(1, &one, new(samples)), turn(b.size.screens, &last, &each)); err != nil {
+	if err := turns(ctx, b.size.rounds, b.size.crowds, turn(1, &one, new(samples)), turn(b.size.screens, &last, &each)); err != nil {
 		return s, err
 	}
 	return section{

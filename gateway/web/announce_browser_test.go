@@ -124,9 +124,9 @@ func TestBrowserScreenProvesItself(t *testing.T) {
 	p.open(srv.URL + "/lobby?screen=hall")
 	is("ok", "")
 	// A page that throws away what it is told goes on showing what is old.
-	p.eventually(`document.documentElement.dataset.painted`)
+	p.eventually(lastPainted)
 	p.run(chromedp.Evaluate(`(() => {
-		const old = document.documentElement.dataset.painted, real = window.fetch;
+		const old = `+lastPainted+`, real = window.fetch;
 		window.fetch = (address, options) => real(address, options?.body ? { ...options, body: JSON.stringify({ ...JSON.parse(options.body), painted: old }) } : options);
 	})()`, nil))
 	h.press(raise{kind: alert.Medical, place: "gym", level: alert.LevelEmergency})

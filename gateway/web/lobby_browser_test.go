@@ -428,7 +428,7 @@ func TestBrowserNothingFlashes(t *testing.T) {
 	p.eventually(`document.getAnimations().length === 0`) // a calm screen draws nothing without a reason
 	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
 	h.press(raise{kind: alert.Intruder, place: "gym", level: alert.LevelEmergency})
-	p.eventually(`document.querySelectorAll(".card").length === 2`)
+	p.eventually(`document.querySelectorAll(".card").length === 2 && document.getAnimations().length === 2`) // once all is on the glass
 	slow(2)
 	p.run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-reduced-motion", Value: "reduce"}}))
 	p.eventually(`document.getAnimations().length === 0 && getComputedStyle(document.querySelector(".body")).transitionDuration === "0s"`)

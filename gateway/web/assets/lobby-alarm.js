@@ -110,10 +110,20 @@ function cut(box) {
 const below = (inner, box) => inner.offsetTop + inner.offsetHeight > box.offsetTop + box.clientHeight + 1;
 const tall = (box) => box.scrollHeight > box.clientHeight * 1.03 + 2;
 
-// shrink makes a property smaller until nothing is over.
+// shrink makes a property smaller, in steps, until nothing is over. Each look is
+// a layout of the page, and the first alarm waits for all of them: a size that
+// stands already is not written again, and the step is found by halving.
 export function shrink(element, property, over, least = 0.3, step = 0.94) {
-  for (let size = 1; size > least; size *= step) {
-    element.style.setProperty(property, size.toFixed(3));
-    if (!over()) return;
+  const fits = (n) => {
+    const size = (step ** n).toFixed(3);
+    if ((element.style.getPropertyValue(property) || "1.000") !== size) element.style.setProperty(property, size);
+    return !over();
+  };
+  if (fits(0)) return;
+  let small = Math.ceil(Math.log(least) / Math.log(step)) - 1, big = 0, last = 0;
+  while (small - big > 1) {
+    last = (small + big) >> 1;
+    if (fits(last)) small = last; else big = last;
   }
+  if (last !== small) fits(small);
 }

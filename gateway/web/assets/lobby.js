@@ -1,9 +1,10 @@
 import { connect, reloadWhenBroken } from "./stream.js";
-import "./proof.js";
+import { drawn } from "./proof.js";
 import { make, update } from "./dom.js";
 import { clock } from "./text.js";
 import { drawAlarm, fitAlarm, drawOver, shrink } from "./lobby-alarm.js";
 import { Day, drawCare } from "./lobby-day.js";
+import { rehearse } from "./lobby-rehearsal.js";
 
 const root = document.documentElement;
 const byID = (id) => document.getElementById(id);
@@ -15,6 +16,7 @@ let state = null; // the last that the gateway said; null before it has said any
 let stale = false;
 let turn = 0; // which of the languages is on that take turns
 let section = "connecting";
+let settled = false; // what the gateway said last is on the glass
 
 reloadWhenBroken();
 
@@ -50,6 +52,7 @@ function show() {
   byID("notices").classList.toggle("strip", ["cards", "over", "care"].includes(section));
   byID("stale").hidden = !stale;
   document.body.classList.toggle("is-stale", stale);
+  if (section !== "cards") document.body.classList.remove("moving");
   if (section === "idle") day.start(); else day.stop();
 }
 
@@ -102,12 +105,15 @@ function turnPage() {
 }
 
 // painted leaves a mark two frames later, when the alert is on the glass; the
-// benchmark, and the proof of what a screen shows, read it.
+// benchmark reads it. Nothing is changed in the page then: that would ask for
+// another frame.
 function painted(id) {
+  settled = false;
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (performance.getEntriesByName("nabat-painted").length >= 100) performance.clearMarks("nabat-painted");
     performance.mark("nabat-painted", { detail: { id } });
-    root.dataset.painted = id;
+    drawn(id);
+    settled = true;
   }));
 }
 
@@ -117,7 +123,11 @@ address.searchParams.set("lang", root.lang);
 if (root.dataset.screen) address.searchParams.set("screen", root.dataset.screen);
 
 connect(address, {
-  state(next, at, id) { heard(at); state = next; render(); painted(id); },
+  state(next, at, id) {
+    const first = state === null;
+    heard(at); state = next; render(); painted(id);
+    if (first) setTimeout(practise, 0);
+  },
   beat(message) { heard(message.now); },
   stale(ms) {
     for (const line of document.querySelectorAll("[data-age]")) line.textContent = line.dataset.age.replace("{t}", clock(ms));
@@ -127,13 +137,20 @@ connect(address, {
   calm: () => !state?.cards.length,
 });
 
+// practise keeps the page ready for an alarm while none is shown.
+function practise() {
+  if (!state?.cards.length) rehearse(byID("screen"), document.querySelectorAll(".calm-live span[lang]"));
+}
+
 turnPage();
 addEventListener("resize", fit);
+setInterval(practise, 600000);
 setInterval(() => { turn++; takeTurn(); fit(); }, 8000);
 setInterval(() => {
   if (state === null) return;
   if (choose() !== section) render();
   if (section === "idle") day.tick();
+  if (section === "cards" && settled) document.body.classList.add("moving");
 }, 1000);
 
 // Screens that stand for years: nothing stays on the same pixels for long.

@@ -7,7 +7,10 @@ import { page } from "./stream.js";
 const every = 5000;
 const root = document.documentElement;
 const burst = 3; // frames of one proof
-let frames = 0, wanted = 0, sending = false;
+let frames = 0, wanted = 0, sending = false, shown = "";
+
+// drawn says which state is on the glass.
+export function drawn(id) { shown = id; }
 
 function frame() {
   frames++;
@@ -31,7 +34,7 @@ async function prove() {
     const answer = await fetch(`/api/v1/screens/${encodeURIComponent(root.dataset.screen)}/heartbeat`, {
       method: "POST", headers: { "Content-Type": "application/json" }, cache: "no-store", signal: AbortSignal.timeout(4000),
       body: JSON.stringify({
-        page: secret, frames, painted: root.dataset.painted ?? "", hidden: document.visibilityState !== "visible",
+        page: secret, frames, painted: shown, hidden: document.visibilityState !== "visible",
         width: Math.round(innerWidth), height: Math.round(innerHeight),
       }),
     });
