@@ -92,7 +92,7 @@ func (s *Server) consoleNow(lang alert.Language, now alert.Stamp) consoleState {
 	view := s.opt.Source.View()
 	state := consoleState{Alerts: []consoleAlert{}, Conditions: []consoleCondition{}, Notices: s.consoleNotices(lang, now, view)}
 	state.Zones, state.Screens = s.zonesNow(lang), s.consoleScreens()
-	for _, a := range view.State.Open() {
+	for _, a := range view.Open {
 		state.Alerts = append(state.Alerts, s.consoleAlert(lang, now, view, a))
 	}
 	state.Points = s.consolePoints(lang, view)

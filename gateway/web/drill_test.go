@@ -118,7 +118,7 @@ func (h *house) say(a alert.Alert, typ alert.Type, who string, eta time.Time) {
 func TestTeamIsShownWithoutNamesInPublicAndWithThemToStaff(t *testing.T) {
 	h := newHouse()
 	s := newTestServer(t, h, nil)
-	team := func() string { return s.lobbyNow("", alert.English).Cards[0].Texts[0].Team }
+	team := func() string { return s.shows("", alert.English).Cards[0].Texts[0].Team }
 	near := h.press(raise{kind: alert.Fire, place: "gym", level: alert.LevelEmergency})
 	far := h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
 	first, last := h.now().Wall.Add(10*time.Minute), h.now().Wall.Add(25*time.Minute)
@@ -177,7 +177,7 @@ func TestAnnouncementsReachTheirScreens(t *testing.T) {
 		}
 	})
 	shown := func(screen string) (keys string) {
-		for _, n := range s.lobbyNow(screen, alert.Kazakh).Notices {
+		for _, n := range s.shows(screen, alert.Kazakh).Notices {
 			keys += n.Key + " "
 		}
 		return keys
@@ -185,11 +185,11 @@ func TestAnnouncementsReachTheirScreens(t *testing.T) {
 	if a, b := shown("hall"), shown(""); a != "n3 n2 n1 " || b != "n3 n1 " {
 		t.Errorf("hall shows %q, a screen without a name %q", a, b)
 	}
-	texts := s.lobbyNow("", alert.Kazakh).Notices[0].Texts
+	texts := s.shows("", alert.Kazakh).Notices[0].Texts
 	if len(texts) != 3 || texts[0].Text != "Залға жиналу" || texts[0].Status != "Оқу дабылы" {
 		t.Errorf("texts %+v", texts)
 	}
-	if one := s.lobbyNow("", alert.Kazakh).Notices[1].Texts; len(one) != 1 || one[0].Lang != alert.Russian || one[0].Status != "" {
+	if one := s.shows("", alert.Kazakh).Notices[1].Texts; len(one) != 1 || one[0].Lang != alert.Russian || one[0].Status != "" {
 		t.Errorf("a text in one language: %+v", one)
 	}
 	list := s.consoleNow(alert.Kazakh, h.now()).Notices

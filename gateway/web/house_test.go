@@ -32,7 +32,7 @@ type house struct {
 	begun time.Time
 
 	mu      sync.Mutex // guards all below
-	view    alert.View
+	view    *alert.View
 	changed chan struct{}
 	number  uint64
 	broken  error         // what the journal answers
@@ -43,7 +43,7 @@ type house struct {
 
 func newHouse() *house {
 	h := &house{begun: time.Now(), changed: make(chan struct{})}
-	h.view = alert.View{State: alert.NewState(), Truths: map[alert.Key]alert.Truth{}, Proofs: map[alert.Key]alert.Truth{}, Points: map[string]alert.PointStatus{}}
+	h.view = &alert.View{State: alert.NewState(), Truths: map[alert.Key]alert.Truth{}, Proofs: map[alert.Key]alert.Truth{}, Points: map[string]alert.PointStatus{}}
 	for _, b := range testSite().Buttons {
 		h.view.Points[b.ID] = alert.PointStatus{ID: b.ID, Armed: true, LastProven: h.now()}
 	}
@@ -61,8 +61,7 @@ func (h *house) now() alert.Stamp {
 func (h *house) View() *alert.View {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v := h.view
-	return &v
+	return h.view
 }
 
 func (h *house) Changed() <-chan struct{} {
@@ -75,12 +74,13 @@ func (h *house) Changed() <-chan struct{} {
 func (h *house) change(f func(v *alert.View)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	v := h.view
+	v := *h.view
 	v.Version++
 	v.At = h.now()
 	v.Truths, v.Proofs, v.Points = maps.Clone(v.Truths), maps.Clone(v.Proofs), maps.Clone(v.Points)
 	f(&v)
-	h.view = v
+	v.Open = v.State.Open()
+	h.view = &v
 	close(h.changed)
 	h.changed = make(chan struct{})
 }

@@ -75,10 +75,10 @@ type group struct {
 // lobbyNow returns what a screen shows. This is the only place where alerts
 // become public, and it lets through what the site's plan puts on the screen,
 // never a quiet one. Nothing in it may depend on the present moment: it is made
-// anew when something quiet happens too.
-func (s *Server) lobbyNow(id string, lang alert.Language) lobbyState {
-	view, now, screen := s.opt.Source.View(), s.opt.Now(), s.screen(id)
-	groups := s.lobbyGroups(view, id)
+// anew when something quiet happens too. Of the screen it may ask only what is
+// part of its sight.
+func (s *Server) lobbyNow(view *alert.View, now alert.Stamp, screen alert.Screen, lang alert.Language) lobbyState {
+	groups := s.lobbyGroups(view, screen.ID)
 	state := lobbyState{Cards: []lobbyCard{}, Notices: s.lobbyNotices(view, screen, lang)}
 	if len(groups) == 0 {
 		state.Over = s.lobbyOver(view, screen, lang)
@@ -102,7 +102,7 @@ func (s *Server) lobbyNow(id string, lang alert.Language) lobbyState {
 // neither is shown: nobody shall follow the drill, or take the danger for one.
 func (s *Server) lobbyGroups(view *alert.View, screen string) []group {
 	var groups []group
-	for _, a := range view.State.Open() {
+	for _, a := range view.Open {
 		if !s.public(a, screen) {
 			continue
 		}

@@ -36,7 +36,7 @@ func TestNoticesGoToTheScreensOfTheirZonesAndToThoseThatTheyName(t *testing.T) {
 		h.change(func(v *alert.View) { v.Notices = []alert.Notice{c.notice} })
 		var got []string
 		for _, screen := range []string{"", "hall", "guard", "unknown"} {
-			if len(s.lobbyNow(screen, alert.Kazakh).Notices) == 1 {
+			if len(s.shows(screen, alert.Kazakh).Notices) == 1 {
 				got = append(got, screen)
 			}
 		}
@@ -48,7 +48,7 @@ func TestNoticesGoToTheScreensOfTheirZonesAndToThoseThatTheyName(t *testing.T) {
 	h.change(func(v *alert.View) {
 		v.Notices = []alert.Notice{{ID: "n", Text: text("", "", "Gather"), Status: alert.Actual}}
 	})
-	if got := s.lobbyNow("hall", alert.Kazakh).Notices; len(got) != 1 || len(got[0].Texts) != 1 || got[0].Texts[0].Text != "Gather" {
+	if got := s.shows("hall", alert.Kazakh).Notices; len(got) != 1 || len(got[0].Texts) != 1 || got[0].Texts[0].Text != "Gather" {
 		t.Errorf("a text in another language is shown as %+v", got)
 	}
 }
@@ -64,7 +64,7 @@ func TestAnEmergencyIsSaidInRussianAndKazakhOnEveryScreen(t *testing.T) {
 	})
 	a := h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
 	h.press(raise{kind: alert.Intruder, place: "gym", level: alert.LevelEmergency})
-	cards := s.lobbyNow("guests", alert.English).Cards
+	cards := s.shows("guests", alert.English).Cards
 	if len(cards) != 2 || cards[0].Response != alert.Evacuate || cards[1].Response != alert.Shelter {
 		t.Fatalf("cards %+v", cards)
 	}
@@ -78,10 +78,10 @@ func TestAnEmergencyIsSaidInRussianAndKazakhOnEveryScreen(t *testing.T) {
 	if got := cards[0].Texts; got[0].Key != "Leave now" || got[0].Do != "To the field!" || got[1].Do != s.words[alert.Kazakh].Get("lobby.do.Evacuate.how") || got[2].Do != "На стадион!" {
 		t.Errorf("texts %+v", got)
 	}
-	if state := s.lobbyNow("guests", alert.English); state.Everyday != nil || state.Over != nil {
+	if state := s.shows("guests", alert.English); state.Everyday != nil || state.Over != nil {
 		t.Error("an alarm is a small message: nothing of every day belongs to it")
 	}
-	if texts := s.lobbyNow("guests", alert.English).Cards[0].Texts; len(texts[0].Places) != 0 {
+	if texts := s.shows("guests", alert.English).Cards[0].Texts; len(texts[0].Places) != 0 {
 		t.Errorf("a place that the plan keeps back: %+v", texts[0].Places)
 	}
 	_ = a
@@ -94,10 +94,10 @@ func TestWhatIsOverIsSaidOnlyWhenAllIsClearForTheScreen(t *testing.T) {
 	fire := h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency})
 	violence := h.press(raise{kind: alert.Violence, place: "room-207", level: alert.LevelEmergency}) // the guard's screen only
 	h.over(fire, alert.Resolved, &now)
-	if got := s.lobbyNow("guard", alert.Russian); len(got.Cards) != 1 || got.Over != nil {
+	if got := s.shows("guard", alert.Russian); len(got.Cards) != 1 || got.Over != nil {
 		t.Errorf("the guard is told that it is over: %+v", got)
 	}
-	if got := s.lobbyNow("hall", alert.Russian).Over; len(got) != 1 || got[0].Status != alert.Actual || got[0].At != now.Mono.Milliseconds() || got[0].Texts[0].Key != "Отбой" || len(got[0].Texts[0].Care) != 3 {
+	if got := s.shows("hall", alert.Russian).Over; len(got) != 1 || got[0].Status != alert.Actual || got[0].At != now.Mono.Milliseconds() || got[0].Texts[0].Key != "Отбой" || len(got[0].Texts[0].Care) != 3 {
 		t.Errorf("the hall is told %+v", got)
 	}
 	h.over(violence, alert.Resolved, &now)
@@ -105,13 +105,13 @@ func TestWhatIsOverIsSaidOnlyWhenAllIsClearForTheScreen(t *testing.T) {
 	h.over(drill, alert.TestComplete, &now)
 	quiet := h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp})
 	h.over(quiet, alert.Resolved, &now)
-	got := s.lobbyNow("hall", alert.Russian).Over
+	got := s.shows("hall", alert.Russian).Over
 	if len(got) != 2 || got[0].Status != alert.Exercise || got[0].Texts[0].Key != "Учения окончены" || got[0].Texts[0].Care != nil || got[1].Status != alert.Actual {
 		t.Errorf("the hall is told %+v", got)
 	}
 	// A restart has forgotten it.
 	h.change(func(v *alert.View) { v.Ended = nil })
-	if got := s.lobbyNow("hall", alert.Russian).Over; got != nil {
+	if got := s.shows("hall", alert.Russian).Over; got != nil {
 		t.Errorf("after a restart the hall is told %+v", got)
 	}
 }
@@ -127,7 +127,7 @@ func TestTheClockIsShownOnlyWhileItIsBelieved(t *testing.T) {
 	})
 	shown := func() *lobbyClock {
 		s.lookAtTheDay()
-		told := s.lobbyNow("", alert.Russian).Everyday
+		told := s.shows("", alert.Russian).Everyday
 		if (told.Clock == nil) != (len(told.Bells) == 0) || (told.Clock == nil) != (len(told.Days) == 0) {
 			t.Errorf("clock, bells and date are not believed together: %+v", told)
 		}
@@ -168,12 +168,12 @@ func TestBellsOfTodayAndTheNextOne(t *testing.T) {
 	s := newTestServer(t, h, func(o *Options) {
 		o.Site, o.Timetable, o.Now = fullSite(), bells{}, func() alert.Stamp { return at }
 	})
-	got := s.lobbyNow("hall", alert.Kazakh).Everyday.Bells
+	got := s.shows("hall", alert.Kazakh).Everyday.Bells
 	if len(got) != 13 || got[12].Days == nil || got[0].Days != nil || !slices.Equal(got[12].Names, []string{"Сабақ", "Урок"}) || got[12].Days[0] != "дүйсенбі" {
 		t.Errorf("%d bells, the last %+v", len(got), got[len(got)-1])
 	}
 	// The guard belongs to the south: every second bell is not for him.
-	if got := s.lobbyNow("guard", alert.Russian).Everyday.Bells; len(got) != 6 {
+	if got := s.shows("guard", alert.Russian).Everyday.Bells; len(got) != 6 {
 		t.Errorf("%d bells in the south", len(got))
 	}
 }
@@ -211,11 +211,11 @@ func TestSlidesAreServedAsTheyWereChecked(t *testing.T) {
 	s := newTestServer(t, newHouse(), func(o *Options) { o.Site, o.Slides = fullSite(), dir })
 	s.shelf.Look()
 	s.lookAtTheDay()
-	got := s.lobbyNow("hall", alert.Kazakh).Everyday.Steps // Kazakh and Russian
+	got := s.shows("hall", alert.Kazakh).Everyday.Steps // Kazakh and Russian
 	if len(got) != 2 || !got[0].Picture || got[1].Lang != alert.Kazakh {
 		t.Fatalf("steps %+v", got)
 	}
-	if n := len(s.lobbyNow("guard", alert.Russian).Everyday.Steps); n != 3 {
+	if n := len(s.shows("guard", alert.Russian).Everyday.Steps); n != 3 {
 		t.Errorf("%d steps on a screen of all languages", n)
 	}
 	get := func(path string) *httptest.ResponseRecorder {
@@ -244,7 +244,7 @@ func TestAPhoneNumberBecomesACodeThatDials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.lobbyNow("", alert.Russian).Everyday.Help[0]; got.QR == nil || got.QR.Path != want.Path || got.Phone != "+7 (727) 111-11-11" {
+	if got := s.shows("", alert.Russian).Everyday.Help[0]; got.QR == nil || got.QR.Path != want.Path || got.Phone != "+7 (727) 111-11-11" {
 		t.Errorf("contact %+v", got)
 	}
 	if _, err := newQR(strings.Repeat("x", 5000)); err == nil {

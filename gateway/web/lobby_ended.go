@@ -30,7 +30,7 @@ func (s *Server) lobbyOver(view *alert.View, screen alert.Screen, lang alert.Lan
 	for _, e := range view.Ended {
 		status := e.Alert.Status()
 		i := seriousness(status)
-		if !s.public(e.Alert, screen.ID) || seen[i] {
+		if seen[i] || !s.public(e.Alert, screen.ID) {
 			continue
 		}
 		seen[i] = true

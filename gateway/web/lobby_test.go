@@ -21,12 +21,18 @@ import (
 	"nabat/gateway/timetable"
 )
 
+// shows is what a screen shows, made for it alone.
+func (s *Server) shows(screen string, lang alert.Language) lobbyState {
+	return s.lobbyNow(s.opt.Source.View(), s.opt.Now(), s.screen(screen), lang)
+}
+
+// lobbyJSON is what a screen is sent: what was made for it and others together.
 func (s *Server) lobbyJSON(t interface{ Fatal(...any) }, screen string, lang alert.Language) string {
-	b, err := json.Marshal(s.lobbyNow(screen, lang))
+	sent, err := s.lobbyShared(screen, lang, s.opt.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(b)
+	return string(sent.body)
 }
 
 // fullSite is a site whose screens have everything to show.
@@ -195,7 +201,7 @@ func TestLobbyShowsWhatThePlanSays(t *testing.T) {
 	h := newHouse()
 	s := newTestServer(t, h, nil)
 	titles := func(screen string) (list []string) {
-		for _, c := range s.lobbyNow(screen, alert.Kazakh).Cards {
+		for _, c := range s.shows(screen, alert.Kazakh).Cards {
 			list = append(list, c.Texts[0].Title)
 		}
 		return list
@@ -203,7 +209,7 @@ func TestLobbyShowsWhatThePlanSays(t *testing.T) {
 	h.press(raise{kind: "gas", place: "gym", level: alert.LevelEmergency, status: alert.Test})
 	h.press(raise{kind: alert.Fire, place: "canteen", level: alert.LevelEmergency, status: alert.Exercise})
 	h.press(raise{kind: alert.Help, place: "secret", level: alert.LevelHelp}) // the plan wrongly says "*"
-	cards := s.lobbyNow("hall", alert.Kazakh).Cards
+	cards := s.shows("hall", alert.Kazakh).Cards
 	if len(cards) != 2 || cards[0].Status != alert.Exercise || cards[0].Texts[0].Status != "Оқу дабылы" || cards[1].Status != alert.Test {
 		t.Fatalf("drill and test are not marked, the drill first: %+v", cards)
 	}
@@ -241,7 +247,7 @@ func TestManyPlacesOfOneKindAreOneCardWithTheNewestFirst(t *testing.T) {
 	for _, place := range []string{"room-204", "gym", "canteen", "entrance", "room-207"} {
 		h.press(raise{kind: alert.Intruder, place: place, level: alert.LevelEmergency})
 	}
-	cards := s.lobbyNow("", alert.Russian).Cards
+	cards := s.shows("", alert.Russian).Cards
 	if len(cards) != 1 {
 		t.Fatalf("%d cards, want 1", len(cards))
 	}
@@ -255,11 +261,11 @@ func TestEscalatedQuietAlertBecomesPublic(t *testing.T) {
 	h := newHouse()
 	s := newTestServer(t, h, nil)
 	h.press(raise{kind: alert.Stranger, place: "gym", level: alert.LevelHelp})
-	if n := len(s.lobbyNow("", alert.Russian).Cards); n != 0 {
+	if n := len(s.shows("", alert.Russian).Cards); n != 0 {
 		t.Fatalf("%d cards for a quiet alert", n)
 	}
 	h.press(raise{kind: alert.Stranger, place: "gym", level: alert.LevelEmergency, hold: true})
-	if n := len(s.lobbyNow("", alert.Russian).Cards); n != 1 {
+	if n := len(s.shows("", alert.Russian).Cards); n != 1 {
 		t.Fatalf("%d cards after the hold, want 1", n)
 	}
 }

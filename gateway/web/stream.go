@@ -106,7 +106,7 @@ type feed struct {
 	screen string
 	// state returns what the audience may know. It is sent when it differs
 	// from what was sent before.
-	state func(now alert.Stamp) any
+	state func(now alert.Stamp) (encoded, error)
 	// figures returns what goes with every heartbeat, nil for nothing;
 	// ok is false when the audience may not listen any longer.
 	figures func(now alert.Stamp) (f *figures, ok bool)
@@ -134,7 +134,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		}
 		f.screen = screen
 		lang = s.screenLanguage(q, s.screen(screen))
-		f.state = func(alert.Stamp) any { return s.lobbyNow(screen, lang) }
+		f.state = func(now alert.Stamp) (encoded, error) { return s.lobbyShared(screen, lang, now) }
 		f.changed = func() changes {
 			_, everyday := s.everyday.snapshot()
 			return changes{s.opt.Source.Changed(), everyday}
@@ -143,7 +143,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		if _, ok := s.staffSession(r); !ok {
 			return feed{}, http.StatusUnauthorized, "no-session"
 		}
-		f.state = func(now alert.Stamp) any { return s.consoleNow(lang, now) }
+		f.state = func(now alert.Stamp) (encoded, error) { return s.encode(s.consoleNow(lang, now)) }
 		f.figures = func(now alert.Stamp) (*figures, bool) {
 			session, ok := s.staffSession(r) // an open console counts as use
 			if !ok {
@@ -159,7 +159,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		if s.opt.Wall == nil {
 			return feed{}, http.StatusNotFound, "bad-request"
 		}
-		f.state = func(alert.Stamp) any { return s.wallNow(lang) }
+		f.state = func(alert.Stamp) (encoded, error) { return s.encode(s.wallNow(lang)) }
 		f.changed = func() changes { return changes{s.opt.Wall.Changed(), s.paChanged()} }
 	default:
 		return feed{}, http.StatusBadRequest, "bad-request"
@@ -179,17 +179,22 @@ type message struct {
 	Figures *figures        `json:"figures,omitempty"`
 }
 
-// snapshot returns the state as JSON with its id: this process's session and
-// a digest of what the state says. A page that comes back with the same id
-// misses nothing. The id holds no counter, because a counter would tell a
-// lobby screen that something quiet has happened.
-func (s *Server) snapshot(f feed, now alert.Stamp) (body json.RawMessage, id string, err error) {
-	body, err = json.Marshal(f.state(now))
+// encoded is a state as JSON, with its id: this process's session and a digest
+// of what the state says. A page that comes back with the same id misses
+// nothing. The id holds no counter, because a counter would tell a lobby screen
+// that something quiet has happened. Nobody may change the body.
+type encoded struct {
+	body json.RawMessage
+	id   string
+}
+
+func (s *Server) encode(state any) (encoded, error) {
+	body, err := json.Marshal(state)
 	if err != nil {
-		return nil, "", fmt.Errorf("encode state for %s: %w", f.audience, err)
+		return encoded{}, fmt.Errorf("encode the state: %w", err)
 	}
 	sum := sha256.Sum256(body)
-	return body, s.session + "-" + hex.EncodeToString(sum[:8]), nil
+	return encoded{body, s.session + "-" + hex.EncodeToString(sum[:8])}, nil
 }
 
 // state answers with the state once.
@@ -200,13 +205,13 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.opt.Now()
-	body, _, err := s.snapshot(f, now)
+	state, err := f.state(now)
 	if err != nil {
-		s.log.Error("state could not be encoded", "error", err)
+		s.log.Error("state could not be encoded", "audience", f.audience, "error", err)
 		s.fail(w, http.StatusInternalServerError, "bad-request")
 		return
 	}
-	m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version, State: body}
+	m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version, State: state.body}
 	m.Figures, _ = f.figures(now)
 	s.answer(w, http.StatusOK, m)
 }
@@ -258,14 +263,14 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 		pause.Reset(calm)
 		now := s.opt.Now()
 		m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version, Page: page.Secret()}
-		body, id, err := s.snapshot(f, now)
+		state, err := f.state(now)
 		if err != nil {
-			return err
+			return fmt.Errorf("for %s: %w", f.audience, err)
 		}
-		page.Sent(id)
-		if id != last {
-			last, m.State = id, body
-			if err := send(w, rc, "state", id, m); err != nil {
+		page.Sent(state.id)
+		if state.id != last {
+			last, m.State = state.id, state.body
+			if err := send(w, rc, "state", state.id, m); err != nil {
 				return err
 			}
 			m.State = nil
@@ -306,22 +311,37 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 // send writes one event; a client that does not accept it in time is dropped,
 // because a page that is seconds behind is better off starting anew.
 func send(w http.ResponseWriter, rc *http.ResponseController, event, id string, m message) error {
-	data, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", event, err)
-	}
 	if err := rc.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return fmt.Errorf("set a deadline for %s: %w", event, err)
 	}
-	text := "event: " + event + "\n"
+	text := make([]byte, 0, len(m.State)+512)
+	text = append(append(append(text, "event: "...), event...), '\n')
 	if id != "" {
-		text += "id: " + id + "\n"
+		text = append(append(append(text, "id: "...), id...), '\n')
 	}
-	if _, err := fmt.Fprintf(w, "%sretry: 1000\ndata: %s\n\n", text, data); err != nil {
+	text, err := m.append(append(text, "retry: 1000\ndata: "...))
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", event, err)
+	}
+	text = append(text, "\n\n"...)
+	if _, err := w.Write(text); err != nil {
 		return fmt.Errorf("send %s: %w", event, err)
 	}
 	if err := rc.Flush(); err != nil {
 		return fmt.Errorf("send %s: %w", event, err)
 	}
 	return nil
+}
+
+// append appends m as JSON. The state was encoded for its digest already, and
+// one emergency goes to every screen at once: it is not read a second time.
+func (m message) append(text []byte) ([]byte, error) {
+	state := m.State
+	m.State = nil
+	head, err := json.Marshal(m)
+	if err != nil || state == nil {
+		return append(text, head...), err
+	}
+	text = append(append(text, head[:len(head)-1]...), `,"state":`...)
+	return append(append(text, state...), '}'), nil
 }

@@ -140,9 +140,9 @@ func TestAStormOfChangesIsNotAStormOfMessages(t *testing.T) {
 		w.mu.Unlock()
 		clear(last)
 		<-time.After(100 * time.Millisecond)
-		_, id, err := s.snapshot(feed{state: func(alert.Stamp) any { return s.lobbyNow("", alert.Russian) }}, h.now())
+		now, err := s.lobbyShared("", alert.Russian, h.now())
 		w.mu.Lock()
-		if text := w.wrote[len(w.wrote)-1]; err != nil || !strings.Contains(text, id) {
+		if text := w.wrote[len(w.wrote)-1]; err != nil || !strings.Contains(text, now.id) {
 			t.Errorf("the last message is not the last state: %s", text)
 		}
 		w.mu.Unlock()

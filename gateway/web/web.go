@@ -160,6 +160,7 @@ type Server struct {
 	counters counters
 	daytime  daytime
 	everyday everyday
+	shared   shared
 	shelf    *slides.Shelf                  // nil without slides
 	codes    []*qrCode                      // of the site's helplines; never changed after New
 	words    map[alert.Language]words.Words // never changed after New

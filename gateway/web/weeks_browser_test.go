@@ -120,15 +120,15 @@ func (d *dayAtOnce) events(w http.ResponseWriter, r *http.Request) {
 	last := r.URL.Query().Get("last_event_id")
 	for range 400 { // then the connection breaks, 20 times a day and more
 		m := message{Now: d.house.now().Mono.Milliseconds(), Assets: d.srv.assets.version, Page: page.Secret()}
-		body, id, err := d.srv.snapshot(f, d.house.now())
+		state, err := f.state(d.house.now())
 		if err != nil {
 			d.t.Error(err)
 			return
 		}
-		page.Sent(id)
-		if id != last {
-			last, m.State = id, body
-			if send(w, rc, "state", id, m) != nil {
+		page.Sent(state.id)
+		if state.id != last {
+			last, m.State = state.id, state.body
+			if send(w, rc, "state", state.id, m) != nil {
 				return
 			}
 			m.State = nil
