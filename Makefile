@@ -15,7 +15,8 @@ SMALL      = -tags sqliteonly,nethttpomithttp2 $(COLD:%=-gcflags=%=-l)
 # (the journal and its database, the engine, the links, sound) stays as the compiler likes it.
 COLD       = net/... crypto/tls crypto/x509/... html/... text/... vendor/... regexp/... mime/... database/... go/... image/... \
              compress/... log/... encoding/gob encoding/asn1 encoding/xml github.com/... golang.org/... periph.io/... go.bug.st/... nabat/cmd/... \
-             nabat/gateway/web/... nabat/gateway/config nabat/gateway/control nabat/gateway/hallway nabat/gateway/timetable/... nabat/hw/display/... nabat/sync/dispatch/... nabat/sync/sms nabat/sync/command
+             nabat/gateway/web/... nabat/gateway/config nabat/gateway/control nabat/gateway/hallway nabat/gateway/timetable/... nabat/hw/display/... nabat/sync/dispatch/... nabat/sync/sms nabat/sync/command \
+             math/big nabat/hw/audio/sip nabat/gateway/announce/speech nabat/gateway/health
 LINT_VERSION = v2.13.0
 LINT       = $(CACHE)/bin/golangci-lint-$(LINT_VERSION)
 NATS_VERSION = v2.12.3
