@@ -63,7 +63,7 @@ type sizes struct {
 func full() sizes {
 	return sizes{
 		rounds: 10, swaps: 20, presses: 10, rest: 10 * time.Millisecond, warm: 1500, drain: 100_000, queued: 1_000_000, starts: 9,
-		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 20, screens: 32, crowds: 5, says: 50, speak: 20 * time.Second,
+		settle: 10 * time.Second, storm: 4 * time.Second, every: 10 * time.Millisecond, paints: 30, screens: 32, crowds: 5, says: 50, speak: 20 * time.Second,
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -174,8 +175,12 @@ func (s *Server) public(a alert.Alert, screen string) bool {
 	if a.Level() != alert.LevelEmergency {
 		return false
 	}
-	screens := s.opt.Site.Plan(a.Kind, a.Level()).Screens
-	return slices.Contains(screens, "*") || (screen != "" && slices.Contains(screens, screen))
+	return names(s.opt.Site.Plan(a.Kind, a.Level()).Screens, screen)
+}
+
+// names reports whether a plan's list of screens has one.
+func names(screens []string, screen string) bool {
+	return slices.Contains(screens, alert.Everywhere) || (screen != "" && slices.Contains(screens, screen))
 }
 
 func seriousness(st alert.Status) int {
@@ -203,6 +208,8 @@ type lobbyData struct {
 	Shape alert.Orientation
 	// Unknown says that the site does not list the screen.
 	Unknown bool
+	// Rehearsal holds the alarms that a calm page draws unseen, as JSON.
+	Rehearsal string
 }
 
 func (s *Server) lobbyPage(w http.ResponseWriter, r *http.Request) {
@@ -215,6 +222,10 @@ func (s *Server) lobbyPage(w http.ResponseWriter, r *http.Request) {
 	p := s.newPage(r)
 	p.Lang = s.screenLanguage(r.URL.Query(), screen)
 	p.Langs, p.Screen = screenLanguages(screen, p.Lang), id
-	p.Data = lobbyData{Shape: screenShape(screen), Unknown: s.screenUnknown(id)}
+	rehearsal, err := json.Marshal(s.rehearsal(screen, p.Lang))
+	if err != nil { // the page shows alarms without it, the first more slowly
+		s.log.Error("encode a screen's rehearsal", "error", err)
+	}
+	p.Data = lobbyData{Shape: screenShape(screen), Unknown: s.screenUnknown(id), Rehearsal: string(rehearsal)}
 	s.render(w, http.StatusOK, "lobby.html", p)
 }

@@ -5,19 +5,16 @@
 import { make } from "./dom.js";
 import { drawAlarm, fitAlarm } from "./lobby-alarm.js";
 
-// rehearse draws an alarm and a drill where nobody sees or hears them, with
-// words in the languages of lines, and leaves nothing behind. All of it happens
-// between two frames.
-export function rehearse(screen, lines) {
+// rehearse draws what the screen may have to show where nobody sees or hears it,
+// and leaves nothing behind. All of it happens between two frames.
+export function rehearse(screen) {
   const cards = make("section"), stage = make("div", { class: "rehearsal", inert: true, "aria-hidden": "true" }, cards);
   screen.append(stage);
-  for (const status of ["Actual", "Exercise"]) {
-    drawAlarm(cards, { cards: [{ key: status, status, icon: "other", response: "Evacuate", texts: [...lines].map(said(status)) }] });
+  for (const card of JSON.parse(screen.dataset.rehearsal || "[]")) {
+    drawAlarm(cards, { cards: [{ ...card, texts: card.texts.map(somewhere) }] });
     fitAlarm(cards);
   }
   stage.remove();
 }
 
-const said = (status) => ({ lang, textContent: words }) => ({
-  lang, status: words, key: words, title: words + status, places: [{ room: words, where: [words, words] }], more: words, do: words, team: words,
-});
+const somewhere = (text) => ({ ...text, places: [{ room: text.title, where: [text.title, text.title] }], team: text.title });

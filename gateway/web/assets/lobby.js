@@ -139,7 +139,7 @@ connect(address, {
 
 // practise keeps the page ready for an alarm while none is shown.
 function practise() {
-  if (!state?.cards.length) rehearse(byID("screen"), document.querySelectorAll(".calm-live span[lang]"));
+  if (!state?.cards.length) rehearse(byID("screen"));
 }
 
 turnPage();
