@@ -12,7 +12,7 @@ LDFLAGS    = -s -w -X main.version=$(VERSION)
 # links speak HTTP/1.1.
 SMALL      = -tags sqliteonly,nethttpomithttp2 $(COLD:%=-gcflags=%=-l)
 # Code that is never in a hurry is not inlined: a tenth of the program's size, which matters on a Pi's card. What is in a hurry
-# (the journal and its database, the engine, the links, sound) stays as the compiler likes it.
+# (the journal and its database, the engine, the links, sound on its way to a card) stays as the compiler likes it.
 COLD       = net/... crypto/tls crypto/x509/... html/... text/... vendor/... regexp/... mime/... database/... go/... image/... \
              compress/... log/... encoding/gob encoding/asn1 encoding/xml github.com/... golang.org/... periph.io/... go.bug.st/... nabat/cmd/... \
              nabat/gateway/web/... nabat/gateway/config nabat/gateway/control nabat/gateway/hallway nabat/gateway/timetable/... nabat/hw/display/... nabat/sync/dispatch/... nabat/sync/sms nabat/sync/command \

@@ -25,6 +25,7 @@ func measureCrowd(ctx context.Context, b *bench) (s section, err error) {
 		return s, err
 	}
 	defer func() { err = errors.Join(err, c.stop()) }()
+	c.site.Screens = unlike(b.size.screens)
 	address, stop, err := servePages(ctx, c)
 	if err != nil {
 		return s, err
@@ -66,7 +67,7 @@ func measureCrowd(ctx context.Context, b *bench) (s section, err error) {
 	return section{
 		title: "Many lobby screens",
 		lines: []line{atMost(fmt.Sprintf("press → the slowest of %d lobby screens has it, floor: one screen", b.size.screens), 3, 0.99, &last, &one)},
-		how: []string{fmt.Sprintf("%d emergencies with one screen and as many with %d, in turns: from the signal that makes the press certain until the last screen has read the whole event of its stream over loopback; each is cleared before the next.",
+		how: []string{fmt.Sprintf("%d emergencies with one screen and as many with %d, in turns: from the signal that makes the press certain until the last screen has read the whole event of its stream over loopback; each is cleared before the next. The screens are of three zones and two orders of languages.",
 			one.count(), b.size.screens)},
 		also: []string{
 			fmt.Sprintf("p50: %s to the slowest of %d, %s with one.", nice(last.at(0.5)), b.size.screens, nice(one.at(0.5))),
@@ -74,6 +75,18 @@ func measureCrowd(ctx context.Context, b *bench) (s section, err error) {
 		},
 		hidden: []string{"painting: each screen has a machine of its own, and one page's painting is the figure above."},
 	}, nil
+}
+
+// unlike are screens of several zones and languages, as a school has them: what
+// all show alike may be made once, what they show differently may not.
+func unlike(n int) []alert.Screen {
+	list := make([]alert.Screen, n)
+	for i := range list {
+		list[i].ID = fmt.Sprintf("s-%d", i)
+		list[i].Zones = [][]string{nil, {"north"}, {"south"}}[i%3]
+		list[i].Languages = [][]alert.Language{{alert.Russian, alert.Kazakh, alert.English}, {alert.Kazakh, alert.Russian}}[i%2]
+	}
+	return list
 }
 
 // screens are streams of lobby pages, read by one goroutine each.
@@ -106,7 +119,7 @@ func openScreens(ctx context.Context, address string, n int) (*screens, error) {
 	for i := range n {
 		go func() {
 			defer func() { done <- struct{}{} }()
-			if err := s.listen(run, transport, fmt.Sprintf("http://%s/api/v1/events?audience=lobby&lang=en&screen=s-%d", address, i)); err != nil && run.Err() == nil {
+			if err := s.listen(run, transport, fmt.Sprintf("http://%s/api/v1/events?audience=lobby&screen=s-%d", address, i)); err != nil && run.Err() == nil {
 				s.heard <- seen{err: err}
 			}
 		}()

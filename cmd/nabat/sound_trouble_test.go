@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -130,30 +131,40 @@ func clearAlert(t *testing.T, staff *staffMember, point string) (id string) {
 	return id
 }
 
-// freePort returns a port of this machine to which nobody listens.
+// freePort returns a port of this machine to which nobody listens, and which
+// nobody is given who asks for any port: the test needs it a minute later.
 func freePort(t *testing.T) int {
 	t.Helper()
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for port := 20000 + os.Getpid()%5000; port < 32768; port++ {
+		if c, err := net.ListenPacket("udp4", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			if err := c.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return port
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
+	t.Fatal("no port below 32768 is free")
+	return 0
 }
 
-// switchOn starts a telephone that answers one call, and wants its sound at
+// switchOn starts a telephone that answers calls, and wants their sound at
 // another port.
 func switchOn(t *testing.T, port, sound int) {
 	t.Helper()
 	cmd := exec.Command("sipp", "-sf", "../../hw/audio/sip/testdata/answers.xml", "-i", "127.0.0.1", "-p", fmt.Sprint(port), "-t", "u1",
-		"-m", "1", "-aa", "-nostdin", "-timeout", "80s", "-key", "soundport", fmt.Sprint(sound))
+		"-aa", "-nostdin", "-timeout", "300s", "-key", "soundport", fmt.Sprint(sound))
 	cmd.Env = append(os.Environ(), "TERM=dumb")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start a telephone (apt install sip-tester): %v", err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have ended after its call
+		_ = cmd.Process.Kill() // it may have ended by itself
 		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("the telephone said: %s", said.Bytes()[max(0, said.Len()-2000):])
+		}
 	})
 }

@@ -26,7 +26,7 @@ func BenchmarkLobbyPaint(b *testing.B) {
 	srv := serve(b, s)
 	p := browser.tab(b, 1920, 1080)
 	p.open(srv.URL + "/lobby")
-	p.eventually(`` + lastPainted + ` && ` + lobbyIdle)
+	p.eventually(lastPainted + ` && ` + lobbyIdle)
 	var took []time.Duration
 	for b.Loop() {
 		var before string

@@ -175,11 +175,7 @@ func (s *Server) public(a alert.Alert, screen string) bool {
 	if a.Level() != alert.LevelEmergency {
 		return false
 	}
-	return names(s.opt.Site.Plan(a.Kind, a.Level()).Screens, screen)
-}
-
-// names reports whether a plan's list of screens has one.
-func names(screens []string, screen string) bool {
+	screens := s.opt.Site.Plan(a.Kind, a.Level()).Screens
 	return slices.Contains(screens, alert.Everywhere) || (screen != "" && slices.Contains(screens, screen))
 }
 
@@ -222,9 +218,9 @@ func (s *Server) lobbyPage(w http.ResponseWriter, r *http.Request) {
 	p := s.newPage(r)
 	p.Lang = s.screenLanguage(r.URL.Query(), screen)
 	p.Langs, p.Screen = screenLanguages(screen, p.Lang), id
-	rehearsal, err := json.Marshal(s.rehearsal(screen, p.Lang))
+	rehearsal, err := json.Marshal(s.rehearsal(alarmLanguages(screen, p.Lang)))
 	if err != nil { // the page shows alarms without it, the first more slowly
-		s.log.Error("encode a screen's rehearsal", "error", err)
+		s.log.Error("a screen's rehearsal could not be encoded", "screen", id, "error", err)
 	}
 	p.Data = lobbyData{Shape: screenShape(screen), Unknown: s.screenUnknown(id), Rehearsal: string(rehearsal)}
 	s.render(w, http.StatusOK, "lobby.html", p)

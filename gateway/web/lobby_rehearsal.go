@@ -6,17 +6,16 @@ import (
 	"nabat/gateway/alert"
 )
 
-// rehearsal returns what a screen may have to show, for its page to draw unseen
-// while all is calm: the first alarm of each response that the site's plans put
-// on the screen, and a drill. No place is in it, and no quiet plan.
-func (s *Server) rehearsal(screen alert.Screen, lang alert.Language) []lobbyCard {
-	langs, now := alarmLanguages(screen, lang), s.opt.Now()
-	cards := []lobbyCard{}
+// rehearsal returns what a page draws unseen while all is calm: an alarm of each
+// response that is usual, and a drill. What the site plans is not in it, because
+// the page is open to everyone who is in the network.
+func (s *Server) rehearsal(langs []alert.Language) []lobbyCard {
+	var usual alert.Site
+	now, cards := s.opt.Now(), []lobbyCard{}
 	add := func(k alert.Kind, st alert.Status) {
-		plan := s.opt.Site.Plan(k, alert.LevelEmergency)
-		known := func(c lobbyCard) bool { return c.Status == st && c.Response == response(plan) }
-		if names(plan.Screens, screen.ID) && !slices.ContainsFunc(cards, known) {
-			cards = append(cards, s.lobbyCard(group{kind: k, status: st, plan: plan}, langs, now))
+		card := s.lobbyCard(group{kind: k, status: st, plan: usual.Plan(k, alert.LevelEmergency)}, langs, now)
+		if !slices.ContainsFunc(cards, func(c lobbyCard) bool { return c.Status == st && c.Response == card.Response }) {
+			cards = append(cards, card)
 		}
 	}
 	for _, k := range alert.Kinds() {

@@ -2,55 +2,52 @@ package web
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
 	"nabat/gateway/alert"
 )
 
-// A screen rehearses what it may have to show, and tells nothing that it would
-// not show: no place, and nothing of plans that are not for it.
-func TestRehearsalTellsOnlyWhatTheScreenMayShow(t *testing.T) {
+// A page rehearses each thing that it may have to ask for, in its languages, and
+// tells nothing of the site's plans and places.
+func TestRehearsalTellsNothingOfTheSite(t *testing.T) {
 	site := fullSite()
-	site.Plans = append(site.Plans,
-		alert.Plan{Kind: alert.Intruder, Level: alert.LevelEmergency, Screens: []string{"guard"}, Response: alert.Shelter, Instruction: text("Тсс", "Тсс", "Only for the guard")},
-		alert.Plan{Kind: alert.Violence, Level: alert.LevelEmergency, Response: alert.Shelter, Instruction: text("Тихо", "Тыныш", "For nobody")},
-		alert.Plan{Kind: alert.Fire, Level: alert.LevelHelp, Screens: []string{"*"}, Instruction: text("Тихо", "Тыныш", "Quiet")})
+	for _, k := range alert.Kinds() {
+		site.Plans = append([]alert.Plan{{Kind: k, Level: alert.LevelEmergency, Screens: []string{"guard"}, ShowPlace: true,
+			Response: alert.Prepare, Instruction: text("Тайно", "Құпия", "A secret of the site")}}, site.Plans...)
+	}
 	h := newHouse()
 	s, err := New(Options{Site: site, Source: h, Now: h.now})
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := func(screen string) string {
-		cards := s.rehearsal(s.screen(screen), alert.English)
-		seen := make(map[string]bool)
-		for _, c := range cards {
-			if key := string(c.Status) + " " + string(c.Response); seen[key] {
-				t.Errorf("%s is rehearsed twice", key)
-			} else {
-				seen[key] = true
-			}
-			for _, text := range c.Texts {
-				if len(text.Places) > 0 || text.Title == "" || text.Key == "" {
-					t.Errorf("a card has a place or no words: %+v", text)
-				}
+	langs := []alert.Language{alert.Kazakh, alert.Russian}
+	cards := s.rehearsal(langs)
+	var seen []string
+	for _, c := range cards {
+		seen = append(seen, string(c.Status)+" "+string(c.Response))
+		for i, text := range c.Texts {
+			if text.Lang != langs[i] || text.Title == "" || text.Key == "" || len(text.Places) > 0 {
+				t.Errorf("a card has a place, no words, or another language: %+v", text)
 			}
 		}
-		if !seen["Actual Evacuate"] || !seen["Exercise Evacuate"] {
-			t.Errorf("screen %q rehearses %v", screen, seen)
-		}
-		b, err := json.Marshal(cards)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(b)
 	}
-	for _, screen := range []string{"", "hall", "nobody-knows"} {
-		if got := told(screen); strings.Contains(got, "Only for the guard") || strings.Contains(got, "For nobody") || strings.Contains(got, "Quiet") {
-			t.Errorf("screen %q is told what it never shows: %s", screen, got)
+	for _, want := range []string{"Actual Evacuate", "Actual Shelter", "Exercise Evacuate"} {
+		if !slices.Contains(seen, want) {
+			t.Errorf("%s is not rehearsed, only %q", want, seen)
 		}
 	}
-	if got := told("guard"); !strings.Contains(got, "Only for the guard") {
-		t.Errorf("the guard's screen does not rehearse what it may have to show: %s", got)
+	if slices.Sort(seen); len(slices.Compact(slices.Clone(seen))) != len(seen) {
+		t.Errorf("something is rehearsed twice: %q", seen)
+	}
+	b, err := json.Marshal(cards)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, never := range []string{"Тайно", "Құпия", "Prepare"} {
+		if strings.Contains(string(b), never) {
+			t.Errorf("a page that everyone can open tells %q: %s", never, b)
+		}
 	}
 }

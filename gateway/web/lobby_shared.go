@@ -9,8 +9,8 @@ import (
 	"nabat/gateway/alert"
 )
 
-// sharedFor is how long a state is handed out that was encoded once: shorter
-// than the time between two beats, so that no stream gets it twice.
+// sharedFor is how long a state is handed out that was encoded once. When help
+// is expected is told by the clock, which may be set while nothing else changes.
 const sharedFor = time.Second
 
 // sight is all that decides what a lobby screen shows at one moment: screens
@@ -30,12 +30,14 @@ type shared struct {
 	mu   sync.Mutex // guards all fields below
 	view *alert.View
 	day  <-chan struct{} // of the everyday part: the same as long as that is
-	at   time.Duration   // when view or day were seen first, by the monotonic clock
+	at   time.Duration   // when made was begun, by the monotonic clock
 	made map[sight]encoded
 }
 
 // lobbyShared returns what a screen shows now.
 func (s *Server) lobbyShared(id string, lang alert.Language, now alert.Stamp) (encoded, error) {
+	s.shared.mu.Lock()
+	defer s.shared.mu.Unlock()
 	view := s.opt.Source.View()
 	_, day := s.everyday.snapshot()
 	screen := s.screen(id)
@@ -46,9 +48,6 @@ func (s *Server) lobbyShared(id string, lang alert.Language, now alert.Stamp) (e
 	for _, l := range screen.Languages {
 		key.languages += string(l) + "\n"
 	}
-
-	s.shared.mu.Lock()
-	defer s.shared.mu.Unlock()
 	if s.shared.view != view || s.shared.day != day || now.Mono-s.shared.at > sharedFor {
 		s.shared.view, s.shared.day, s.shared.at, s.shared.made = view, day, now.Mono, make(map[sight]encoded)
 	}

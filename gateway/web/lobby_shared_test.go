@@ -79,6 +79,12 @@ func TestScreensShare(t *testing.T) {
 	if body("guard") == one {
 		t.Error("a screen of other zones was taken for the same")
 	}
+	now.Synced = false // nobody knows the time of day any more
+	now.Wall = now.Wall.Add(-20 * 365 * 24 * time.Hour)
+	if s.lookAtTheDay(); body("") == one {
+		t.Error("the end of a day is not seen")
+	}
+	one = body("")
 	now.Mono += sharedFor + 1
 	if body("") == one {
 		t.Error("an encoded state is handed out for ever")

@@ -4,9 +4,12 @@ package web
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"testing"
 
 	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"nabat/gateway/alert"
@@ -46,5 +49,31 @@ func TestBrowserLobbyRehearses(t *testing.T) {
 	p.run(chromedp.Evaluate(`rehearsed.length`, &n))
 	if n != 0 {
 		t.Errorf("a page that shows an alarm rehearsed %d times", n)
+	}
+}
+
+// What is made smaller ends at the largest step that fits, or at the smallest.
+func TestBrowserShrink(t *testing.T) {
+	b := newBrowser(t)
+	srv := serve(t, newTestServer(t, newHouse(), nil))
+	p := b.tab(t, 640, 360)
+	p.open(srv.URL + "/lobby")
+	p.eventually(lobbyIdle)
+	for _, limit := range []float64{2, 1, 0.999, 0.94, 0.9, 0.5, 0.31, 0.3, 0} {
+		var got struct{ Size, Asked float64 }
+		p.run(chromedp.Evaluate(fmt.Sprintf(`import(document.querySelector('link[href*="lobby-alarm.js"]').href).then(({ shrink }) => {
+			const box = document.createElement("p"), size = () => Number(box.style.getPropertyValue("--x") || 1);
+			box.style.setProperty("--x", "0.500");
+			let asked = 0;
+			shrink(box, "--x", () => { asked = size(); return size() > %v; });
+			return { size: size(), asked };
+		})`, limit), &got, func(e *runtime.EvaluateParams) *runtime.EvaluateParams { return e.WithAwaitPromise(true) }))
+		want := 1.0
+		for want > limit && want*0.94 > 0.3 {
+			want *= 0.94
+		}
+		if math.Abs(got.Size-want) > 0.0006 || got.Size != got.Asked {
+			t.Errorf("what fits at %v got the size %v, looked at %v last, want %.3f", limit, got.Size, got.Asked, want)
+		}
 	}
 }

@@ -106,7 +106,8 @@ type feed struct {
 	screen string
 	// state returns what the audience may know. It is sent when it differs
 	// from what was sent before.
-	state func(now alert.Stamp) (encoded, error)
+	// Alone says that it is made for this request only.
+	state func(now alert.Stamp, alone bool) (encoded, error)
 	// figures returns what goes with every heartbeat, nil for nothing;
 	// ok is false when the audience may not listen any longer.
 	figures func(now alert.Stamp) (f *figures, ok bool)
@@ -134,7 +135,12 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		}
 		f.screen = screen
 		lang = s.screenLanguage(q, s.screen(screen))
-		f.state = func(now alert.Stamp) (encoded, error) { return s.lobbyShared(screen, lang, now) }
+		f.state = func(now alert.Stamp, alone bool) (encoded, error) {
+			if alone {
+				return s.encode(s.lobbyNow(s.opt.Source.View(), now, s.screen(screen), lang))
+			}
+			return s.lobbyShared(screen, lang, now)
+		}
 		f.changed = func() changes {
 			_, everyday := s.everyday.snapshot()
 			return changes{s.opt.Source.Changed(), everyday}
@@ -143,7 +149,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		if _, ok := s.staffSession(r); !ok {
 			return feed{}, http.StatusUnauthorized, "no-session"
 		}
-		f.state = func(now alert.Stamp) (encoded, error) { return s.encode(s.consoleNow(lang, now)) }
+		f.state = func(now alert.Stamp, _ bool) (encoded, error) { return s.encode(s.consoleNow(lang, now)) }
 		f.figures = func(now alert.Stamp) (*figures, bool) {
 			session, ok := s.staffSession(r) // an open console counts as use
 			if !ok {
@@ -159,7 +165,7 @@ func (s *Server) feedFor(r *http.Request) (f feed, status int, code string) {
 		if s.opt.Wall == nil {
 			return feed{}, http.StatusNotFound, "bad-request"
 		}
-		f.state = func(alert.Stamp) (encoded, error) { return s.encode(s.wallNow(lang)) }
+		f.state = func(alert.Stamp, bool) (encoded, error) { return s.encode(s.wallNow(lang)) }
 		f.changed = func() changes { return changes{s.opt.Wall.Changed(), s.paChanged()} }
 	default:
 		return feed{}, http.StatusBadRequest, "bad-request"
@@ -191,7 +197,7 @@ type encoded struct {
 func (s *Server) encode(state any) (encoded, error) {
 	body, err := json.Marshal(state)
 	if err != nil {
-		return encoded{}, fmt.Errorf("encode the state: %w", err)
+		return encoded{}, fmt.Errorf("encode: %w", err)
 	}
 	sum := sha256.Sum256(body)
 	return encoded{body, s.session + "-" + hex.EncodeToString(sum[:8])}, nil
@@ -205,7 +211,7 @@ func (s *Server) state(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.opt.Now()
-	state, err := f.state(now)
+	state, err := f.state(now, true)
 	if err != nil {
 		s.log.Error("state could not be encoded", "audience", f.audience, "error", err)
 		s.fail(w, http.StatusInternalServerError, "bad-request")
@@ -258,14 +264,18 @@ func (s *Server) stream(ctx context.Context, w http.ResponseWriter, rc *http.Res
 	defer ticker.Stop()
 	pause := time.NewTimer(calm)
 	defer pause.Stop()
+	first := true
 	for beat := true; ; {
 		changed := f.changed()
 		pause.Reset(calm)
 		now := s.opt.Now()
 		m := message{Now: now.Mono.Milliseconds(), Assets: s.assets.version, Page: page.Secret()}
-		state, err := f.state(now)
+		// Who opens streams one after the other learns nothing from how long
+		// the first answer takes: it is always made anew.
+		state, err := f.state(now, first)
+		first = false
 		if err != nil {
-			return fmt.Errorf("for %s: %w", f.audience, err)
+			return fmt.Errorf("state of the %s: %w", f.audience, err)
 		}
 		page.Sent(state.id)
 		if state.id != last {

@@ -120,7 +120,7 @@ func (d *dayAtOnce) events(w http.ResponseWriter, r *http.Request) {
 	last := r.URL.Query().Get("last_event_id")
 	for range 400 { // then the connection breaks, 20 times a day and more
 		m := message{Now: d.house.now().Mono.Milliseconds(), Assets: d.srv.assets.version, Page: page.Secret()}
-		state, err := f.state(d.house.now())
+		state, err := f.state(d.house.now(), false)
 		if err != nil {
 			d.t.Error(err)
 			return

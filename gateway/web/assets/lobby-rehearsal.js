@@ -10,11 +10,17 @@ import { drawAlarm, fitAlarm } from "./lobby-alarm.js";
 export function rehearse(screen) {
   const cards = make("section"), stage = make("div", { class: "rehearsal", inert: true, "aria-hidden": "true" }, cards);
   screen.append(stage);
-  for (const card of JSON.parse(screen.dataset.rehearsal || "[]")) {
-    drawAlarm(cards, { cards: [{ ...card, texts: card.texts.map(somewhere) }] });
-    fitAlarm(cards);
+  try {
+    for (const card of JSON.parse(screen.dataset.rehearsal || "[]")) {
+      drawAlarm(cards, { cards: [{ ...card, texts: card.texts.map(somewhere) }] });
+      for (const line of cards.querySelectorAll(".turning > *")) line.classList.add("on");
+      fitAlarm(cards);
+    }
+  } catch (failed) {
+    console.error(failed); // a page that cannot rehearse is as good as it was
+  } finally {
+    stage.remove();
   }
-  stage.remove();
 }
 
 const somewhere = (text) => ({ ...text, places: [{ room: text.title, where: [text.title, text.title] }], team: text.title });

@@ -16,7 +16,7 @@ let state = null; // the last that the gateway said; null before it has said any
 let stale = false;
 let turn = 0; // which of the languages is on that take turns
 let section = "connecting";
-let settled = false; // what the gateway said last is on the glass
+let drawing = ""; // the state that is on its way to the glass
 
 reloadWhenBroken();
 
@@ -108,12 +108,12 @@ function turnPage() {
 // benchmark reads it. Nothing is changed in the page then: that would ask for
 // another frame.
 function painted(id) {
-  settled = false;
+  drawing = id;
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (performance.getEntriesByName("nabat-painted").length >= 100) performance.clearMarks("nabat-painted");
     performance.mark("nabat-painted", { detail: { id } });
     drawn(id);
-    settled = true;
+    if (drawing === id) drawing = "";
   }));
 }
 
@@ -150,7 +150,7 @@ setInterval(() => {
   if (state === null) return;
   if (choose() !== section) render();
   if (section === "idle") day.tick();
-  if (section === "cards" && settled) document.body.classList.add("moving");
+  if (section === "cards" && !drawing) document.body.classList.add("moving");
 }, 1000);
 
 // Screens that stand for years: nothing stays on the same pixels for long.
