@@ -7,8 +7,9 @@ import (
 )
 
 // rehearsal returns what a page draws unseen while all is calm: an alarm of each
-// response that is usual, and a drill. What the site plans is not in it, because
-// the page is open to everyone who is in the network.
+// response that is usual for what is said aloud, and a drill. Neither what the
+// site plans nor the name of a quiet kind is in it, because the page is open to
+// everyone who is in the network.
 func (s *Server) rehearsal(langs []alert.Language) []lobbyCard {
 	var usual alert.Site
 	now, cards := s.opt.Now(), []lobbyCard{}
@@ -19,7 +20,9 @@ func (s *Server) rehearsal(langs []alert.Language) []lobbyCard {
 		}
 	}
 	for _, k := range alert.Kinds() {
-		add(k, alert.Actual)
+		if alert.Loud(k) {
+			add(k, alert.Actual)
+		}
 	}
 	add(alert.Fire, alert.Exercise)
 	return cards
