@@ -1,8 +1,12 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
@@ -94,4 +98,36 @@ func TestScreensShare(t *testing.T) {
 	if body("") == one {
 		t.Error("an emergency is not seen")
 	}
+}
+
+// Who asks once, or opens streams one after the other, is answered with a state
+// made for it alone: what others were told lately does not make it quicker.
+func TestAFirstAnswerIsNeverShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHouse()
+		s := newTestServer(t, h, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		ask := func(w http.ResponseWriter, path string) {
+			s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil).WithContext(ctx))
+		}
+		answer := httptest.NewRecorder()
+		ask(answer, "/api/v1/state?audience=lobby")
+		w, ended := &slowWriter{ResponseWriter: httptest.NewRecorder()}, make(chan struct{})
+		go func() {
+			defer close(ended)
+			ask(w, "/api/v1/events?audience=lobby")
+		}()
+		synctest.Wait()
+		if n := len(s.shared.made); answer.Code != http.StatusOK || w.count("state") != 1 || n != 0 {
+			t.Errorf("%d and %d states; %d of the first answers were kept for others, or taken from them", answer.Code, w.count("state"), n)
+		}
+		h.press(raise{kind: alert.Fire, place: "gym", level: alert.LevelEmergency})
+		<-time.After(calm)
+		synctest.Wait()
+		if n := len(s.shared.made); w.count("state") != 2 || n != 1 {
+			t.Errorf("%d states are shared after a change, want 1: does the test look?", n)
+		}
+		cancel()
+		<-ended
+	})
 }

@@ -52,6 +52,28 @@ func TestBrowserLobbyRehearses(t *testing.T) {
 	}
 }
 
+// A rehearsal that fails leaves nothing behind, and is no mistake that the page
+// would load itself anew for.
+func TestBrowserRehearsalThatFails(t *testing.T) {
+	b := newBrowser(t)
+	srv := serve(t, newTestServer(t, newHouse(), nil))
+	p := b.tab(t, 640, 360)
+	p.open(srv.URL + "/lobby")
+	p.eventually(lobbyIdle)
+	for _, wrong := range []string{`{`, `[{}]`, `null`} {
+		var left int
+		p.run(chromedp.Evaluate(fmt.Sprintf(`import(document.querySelector('link[href*="lobby-rehearsal.js"]').href).then(({ rehearse }) => {
+			const screen = document.getElementById("screen");
+			screen.dataset.rehearsal = %q;
+			try { rehearse(screen); } catch { return 1000; }
+			return document.querySelectorAll(".rehearsal").length;
+		})`, wrong), &left, func(e *runtime.EvaluateParams) *runtime.EvaluateParams { return e.WithAwaitPromise(true) }))
+		if left != 0 {
+			t.Errorf("with %s it throws, or leaves its stage in the page: %d", wrong, left)
+		}
+	}
+}
+
 // What is made smaller ends at the largest step that fits, or at the smallest.
 func TestBrowserShrink(t *testing.T) {
 	b := newBrowser(t)
