@@ -165,7 +165,7 @@ func TestTheMomentsOfALobbyStreamTellNothingQuiet(t *testing.T) {
 			<-time.After(3 * time.Millisecond) // twice at once, so that the second has to wait
 			houses[0].press(raise{kind: alert.Bullying, place: "secret", level: alert.LevelHelp})
 			<-time.After(1990 * time.Millisecond)
-			if i%3 == 0 {
+			if i%3 == 1 { // never in the instant of something public: see calm
 				at := houses[0].now()
 				houses[0].over(a, alert.Resolved, &at)
 			}
