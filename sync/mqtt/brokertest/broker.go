@@ -25,6 +25,10 @@ type Options struct {
 	TLS *Authority
 	// ServerValid bounds the broker's certificate; zero means a day around now.
 	ServerValid [2]time.Time
+	// Keeps makes the broker write its sessions and retained messages to a file
+	// as it stops, and read them as it starts, as dispatch's does. Kill leaves
+	// it no time for that.
+	Keeps bool
 	// Extra holds further lines of the configuration.
 	Extra []string
 }
@@ -47,9 +51,12 @@ func Start(tb testing.TB, o Options) *Broker {
 	}
 	b := &Broker{tb: tb, dir: tb.TempDir(), port: freePort(tb)}
 	lines := []string{
-		"persistence false", "max_queued_messages 0", "max_inflight_messages 0",
+		fmt.Sprintf("persistence %t", o.Keeps), "max_queued_messages 0", "max_inflight_messages 0",
 		"set_tcp_nodelay true", "log_type error", "log_type warning", "log_type notice",
 		fmt.Sprintf("listener %d 127.0.0.1", b.port),
+	}
+	if o.Keeps {
+		lines = append(lines, "persistence_location "+b.dir+"/")
 	}
 	if os.Geteuid() == 0 {
 		// Otherwise it would change to a user who cannot read the test's files.
@@ -135,7 +142,7 @@ func (b *Broker) SetUsers(users map[string]string) {
 func (b *Broker) Addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
 
 // Restart starts the broker again, after Stop or Kill, on the same port, with
-// every session and retained message gone.
+// every session and retained message gone, unless it keeps them.
 func (b *Broker) Restart() {
 	b.tb.Helper()
 	if b.cmd != nil {
