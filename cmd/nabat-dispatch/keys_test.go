@@ -68,9 +68,7 @@ func TestKeysChangeWithoutAVisit(t *testing.T) {
 	}
 
 	// What the new key signs is carried out.
-	if err := client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	press(t, client, "gym")
 	var open []store.Alert
 	waitUntil(t, "alert at dispatch", both, func() bool {
 		open, err = db.OpenAlerts(t.Context())

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -230,6 +231,15 @@ func truth(client *control.Client) string {
 	return s.Alerts[0].Truth
 }
 
+// press presses a button of a simulated wall. A disk that is busy with other
+// things makes it late, and what is waited for afterwards with it.
+func press(t *testing.T, client *control.Client, point string) {
+	t.Helper()
+	if err := client.Press(t.Context(), point, 0); err != nil && !errors.Is(err, control.ErrNotSaved) {
+		t.Fatal(err)
+	}
+}
+
 // TestANewOperatorCanBegin does what the README says: init, gateway add, run,
 // and a gateway that is connected over TLS by both links; a press is stored,
 // seen, taken, and the lamp shows it.
@@ -247,9 +257,7 @@ func TestANewOperatorCanBegin(t *testing.T) {
 		s, err := client.Status(t.Context())
 		return err == nil && len(s.Points) == 1 && s.Points[0].Armed
 	})
-	if err := client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	press(t, client, "gym")
 	waitUntil(t, "receipt of dispatch on the lamp", both, func() bool { return truth(client) == alert.TruthReceived.String() })
 
 	// The database is looked at from outside, as the verbs do it.
@@ -297,9 +305,7 @@ func TestANewOperatorCanBegin(t *testing.T) {
 
 	// The plug is pulled; what is pressed meanwhile comes when it is back.
 	far.kill()
-	if err := client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	press(t, client, "gym")
 	waitUntil(t, "press that is saved and not more", both, func() bool { return truth(client) == alert.TruthSaved.String() })
 	far = run(t, "nabat-dispatch", "run", "-c", config)
 	both[0] = far

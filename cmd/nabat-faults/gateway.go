@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -116,16 +117,29 @@ func (g *gateway) restart(ctx context.Context) error {
 	return g.run(ctx)
 }
 
-// press presses buttons one after another, n times.
+// press presses buttons one after another, n times, each after the one before is
+// saved, however busy the disk is with other things.
 func (g *gateway) press(ctx context.Context, n int) error {
 	for range n {
 		id := buttonIDs()[g.presses%len(buttonIDs())]
-		if err := g.client.Press(ctx, id, 0); err != nil {
+		err := g.client.Press(ctx, id, 0)
+		if errors.Is(err, control.ErrNotSaved) {
+			err = g.saved(ctx)
+		}
+		if err != nil {
 			return fmt.Errorf("press %s: %w", id, err)
 		}
 		g.presses++
 	}
 	return nil
+}
+
+// saved waits until every open alert is on the disk.
+func (g *gateway) saved(ctx context.Context) error {
+	return g.w.until(ctx, "every press is saved", func() (bool, error) {
+		s, err := g.client.Status(ctx)
+		return err == nil && !slices.ContainsFunc(s.Alerts, func(a control.Alert) bool { return a.Truth == alert.TruthRaised.String() }), err
+	})
 }
 
 // pressAnyway presses every button at once, and counts the presses that the
@@ -142,7 +156,7 @@ func (g *gateway) pressAnyway(ctx context.Context) (saved bool, err error) {
 		switch {
 		case e == nil:
 			g.presses++
-		case strings.Contains(e.Error(), "has not saved it yet"):
+		case errors.Is(e, control.ErrNotSaved):
 			g.presses++
 			saved = false
 		default:

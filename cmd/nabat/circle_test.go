@@ -40,9 +40,7 @@ func TestPressGoesTheWholeWayAndBack(t *testing.T) {
 	path, pages := writeConfig(t, dir, []string{"gym"}, mqttSection(broker))
 	p := start(t, path, dir)
 	staff := mustLogin(t, pages)
-	if err := p.client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "gym")
 	p.waitFor(t, "sent", hasTruth(alert.TruthSent))
 	if got := far.count(alert.Raised); got != 1 {
 		t.Fatalf("%d raised events arrived", got)
@@ -100,16 +98,12 @@ func TestPressesOfAnOutageArriveAfterIt(t *testing.T) {
 	broker.Stop()
 	const presses = 10
 	for range presses {
-		if err := p.client.Press(t.Context(), "a", 0); err != nil {
-			t.Fatal(err)
-		}
+		p.press(t, "a")
 	}
 	p.waitFor(t, "an honest lamp", func(s control.Status) bool { return truth(s) == alert.TruthSaved.String() && !s.Links[0].Up })
 	p.stop(t) // a stop while dispatch is away must lose nothing either
 	p = start(t, path, dir)
-	if err := p.client.Press(t.Context(), "b", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "b")
 	broker.Restart()
 	p.waitFor(t, "an empty queue", emptyQueue)
 	waitUntil(t, "all presses", func() bool { return far.count(alert.Raised) == presses+1 })
@@ -131,9 +125,7 @@ func TestRestartKeepsOpenAlertsAndWhatWasSent(t *testing.T) {
 	dir := t.TempDir()
 	path, _ := writeConfig(t, dir, []string{"a"}, mqttSection(broker))
 	p := start(t, path, dir)
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	p.waitFor(t, "sent", hasTruth(alert.TruthSent))
 	p.stop(t)
 	broker.Stop()
@@ -145,9 +137,7 @@ func TestDamagedJournalIsNoReasonNotToAlarm(t *testing.T) {
 	dir := t.TempDir()
 	path, _ := writeConfig(t, dir, []string{"a"}, "")
 	p := start(t, path, dir)
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	p.stop(t)
 	file := dir + "/" + journalFile
 	info, err := os.Stat(file)
@@ -160,9 +150,7 @@ func TestDamagedJournalIsNoReasonNotToAlarm(t *testing.T) {
 	begun := time.Now()
 	p = start(t, path, dir)
 	t.Logf("armed %v after a start with a zeroed journal", time.Since(begun))
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	p.waitFor(t, "the new press", func(s control.Status) bool { return len(s.Alerts) == 1 && s.Journal.Durable })
 }
 
@@ -198,9 +186,7 @@ escalation = [ { after = "1s", to = "head" } ]
 	p := start(t, path, dir)
 	staff := mustLogin(t, pages)
 	for _, id := range []string{"open", "cleared"} {
-		if err := p.client.Press(t.Context(), id, 0); err != nil {
-			t.Fatal(err)
-		}
+		p.press(t, id)
 	}
 	id, number, err := staff.find(t.Context(), "cleared")
 	if err != nil {

@@ -56,9 +56,7 @@ func TestDemoSounds(t *testing.T) {
 		t.Errorf("the welcome does not speak of sound: %s", out)
 	}
 	heard := atSink(t, server, "pa")
-	if status, said, errs := call(t, "press", "button-canteen", "--data", dir); status != exitDone {
-		t.Fatalf("status %d: %s%s", status, said, errs)
-	}
+	pressByCommand(t, "button-canteen", dir)
 	heard.untilHeard(alert.ChimeEvacuate)
 }
 
@@ -68,9 +66,7 @@ func TestDemoWithoutSoundShowsWhatWouldBeSaid(t *testing.T) {
 	if !strings.Contains(out.String(), "Nothing is heard") {
 		t.Errorf("the welcome does not say that nothing is heard: %s", out)
 	}
-	if status, said, errs := call(t, "press", "button-canteen", "--data", dir); status != exitDone {
-		t.Fatalf("status %d: %s%s", status, said, errs)
-	}
+	pressByCommand(t, "button-canteen", dir)
 	client := control.NewClient(filepath.Join(dir, control.SocketName))
 	waitUntil(t, "what would be said in both zones", func() bool {
 		s, err := client.Status(t.Context())

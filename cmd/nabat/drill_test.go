@@ -49,9 +49,7 @@ func TestRealPressBreaksThroughADrillAlsoAfterARestart(t *testing.T) {
 		t.Fatalf("start of the drill: %d %s", status, said)
 	}
 	p.waitFor(t, "the drill", func(s control.Status) bool { return statuses(s) == "Exercise saved" })
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	both := func(s control.Status) bool { return statuses(s) == "Actual saved, Exercise saved" }
 	p.waitFor(t, "the real press before the drill", both)
 	p.stop(t)

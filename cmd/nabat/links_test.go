@@ -111,9 +111,7 @@ func TestAlarmsGoOutOnBothLinks(t *testing.T) {
 	path, _ := writeConfig(t, dir, []string{"gym"}, mqttSection(broker)+service.section())
 	p := start(t, path, dir)
 	p.waitFor(t, "both links", func(s control.Status) bool { return linkUp("mqtt")(s) && linkUp("central")(s) })
-	if err := p.client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "gym")
 	// Nobody gives receipts over MQTT here: this word is the service's.
 	p.waitFor(t, "received", hasTruth(alert.TruthReceived))
 	waitUntil(t, "the alarm over MQTT", func() bool { return far.count(alert.Raised) == 1 })
@@ -126,9 +124,7 @@ func TestOneLinkDoesNotWaitForTheOther(t *testing.T) {
 	path, _ := writeConfig(t, dir, []string{"gym"}, mqttSection(broker)+service.section())
 	broker.Kill()
 	p := start(t, path, dir)
-	if err := p.client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "gym")
 	p.waitFor(t, "received over the link that is there", hasTruth(alert.TruthReceived))
 	p.waitFor(t, "the other one is named", func(s control.Status) bool {
 		return !linkUp("mqtt")(s) && !drained("mqtt")(s) && drained("central")(s)

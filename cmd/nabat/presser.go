@@ -18,8 +18,6 @@ const shortTap = 60 * time.Millisecond
 const savedWithin = 4 * time.Second
 
 var (
-	// errNotSaved says that a press by command is acted on, but not on disk yet.
-	errNotSaved = errors.New("the gateway acts on the press, but has not saved it yet: look at `nabat status`")
 	// errNotHeard says that a press by command raised nothing.
 	errNotHeard = errors.New("nothing was raised: look at `nabat status` for what is wrong with the button")
 	// errNothing says that a button has nothing to do for a gesture.
@@ -66,7 +64,7 @@ func (p presser) Press(ctx context.Context, point string, hold time.Duration) er
 		case <-changed:
 		case <-ctx.Done():
 			if heard {
-				return errNotSaved
+				return control.ErrNotSaved
 			}
 			return errNotHeard
 		}

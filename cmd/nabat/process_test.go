@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -9,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"nabat/gateway/alert"
 	"nabat/gateway/config"
 	"nabat/gateway/control"
 	"nabat/gateway/pin"
@@ -212,6 +215,35 @@ func (p *process) waitFor(t *testing.T, what string, ok func(control.Status) boo
 			t.Fatalf("no %s within %v; last status %+v, error %v\n%s", what, patience, last, err, p.log)
 		}
 	}
+}
+
+// press presses a button, and waits until it is saved, however busy the disk is.
+func (p *process) press(t *testing.T, point string) {
+	t.Helper()
+	err := p.client.Press(t.Context(), point, 0)
+	switch {
+	case errors.Is(err, control.ErrNotSaved):
+		p.waitFor(t, "every press saved", func(s control.Status) bool {
+			return !slices.ContainsFunc(s.Alerts, func(a control.Alert) bool { return a.Truth == alert.TruthRaised.String() })
+		})
+	case err != nil:
+		t.Fatal(err)
+	}
+}
+
+// pressByCommand presses a button as a person does, again while the disk is too
+// busy to save it, and returns what is printed.
+func pressByCommand(t *testing.T, point, dir string) (said string) {
+	t.Helper()
+	waitUntil(t, "a press of "+point+" that is saved", func() bool {
+		status, out, errs := call(t, "press", point, "--data", dir)
+		if status != exitDone && !strings.Contains(errs, control.ErrNotSaved.Error()) {
+			t.Fatalf("status %d: %s%s", status, out, errs)
+		}
+		said = out
+		return status == exitDone
+	})
+	return said
 }
 
 // kill ends the process as a power cut would, as far as a process can tell.

@@ -37,9 +37,7 @@ level = "emergency"
 escalation = [ { after = "0s", to = "head" }, { after = "2s", to = "guard" }, { after = "10m", to = "head" } ]
 `, modem.Device()))
 	p := start(t, path, dir)
-	if err := p.client.Press(t.Context(), "gym", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "gym")
 	// The kill may hit the moment between a hand-over and its answer: then a
 	// summary tells of the doubt, which is right and not counted here.
 	came := func() []modemtest.Message {

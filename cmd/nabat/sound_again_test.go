@@ -27,9 +27,7 @@ func TestAfterARestartOnlyWhatIsOpenIsSaid(t *testing.T) {
 	p := start(t, path, dir)
 	rendered(t, path, dir)
 	inHall := atSink(t, server, "pa")
-	if err := p.client.Press(t.Context(), "b", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "b")
 	inHall.untilHeard(alert.ChimeEmergency)
 	clearAlert(t, mustLogin(t, pages), "b")
 	inHall.untilChime(alert.ChimeAllClear, 1)
@@ -43,9 +41,7 @@ func TestAfterARestartOnlyWhatIsOpenIsSaid(t *testing.T) {
 	p = start(t, path, dir)
 	p.waitFor(t, "a loudspeaker that is asked for nothing", noneAbout("speaker"))
 	inHall.nothingFor(enough, "an emergency of before, its all-clear and a notice are over")
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	p.kill() // perhaps before the first word
 
 	start(t, path, dir)
@@ -129,9 +125,7 @@ func TestWithoutAVoiceTheChimeIsHeard(t *testing.T) {
 	if status, said, errs := call(t, "status", "--data", dir); status != exitDone || !strings.Contains(said, "apt install espeak-ng") {
 		t.Errorf("status %d: %s%s", status, said, errs)
 	}
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	inYard := atSocket(t, group)
 	list := inYard.until("the chime, again and again", func(list []noise) bool { return count(list, string(alert.ChimeEmergency)) >= 2 })
 	if count(list, spoken) > 0 {

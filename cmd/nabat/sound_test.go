@@ -88,9 +88,7 @@ func TestAnEmergencyIsHeardInEveryZoneAndAQuietCallInNone(t *testing.T) {
 		e.forget()
 	}
 
-	if status, said, errs := call(t, "press", "a", "--data", dir); status != exitDone {
-		t.Fatalf("status %d: %s%s", status, said, errs)
-	}
+	pressByCommand(t, "a", dir)
 	for _, e := range everywhere {
 		list := e.untilChime(alert.ChimeEmergency, 2)
 		if list[0].what != string(alert.ChimeEmergency) || list[1].what != spoken || count(list, string(alert.ChimeEmergency)) > 3 {
@@ -124,9 +122,7 @@ func TestAnEmergencyIsHeardInEveryZoneAndAQuietCallInNone(t *testing.T) {
 	}
 
 	// A quiet call, for as long as it takes a loudspeaker to begin and more.
-	if err := p.client.Press(t.Context(), "quiet", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "quiet")
 	quiet := p.waitFor(t, "the quiet call", func(s control.Status) bool { return len(s.Alerts) == 1 })
 	for _, e := range []*ears{inHall, inGym} {
 		e.nothingFor(2*time.Second, "a quiet call is heard")

@@ -51,9 +51,7 @@ from = "sip:nabat@127.0.0.1"
 			return strings.Contains(troubleOf(s, absent), "cannot be heard")
 		})
 	}
-	if err := p.client.Press(t.Context(), "a", 0); err != nil {
-		t.Fatal(err)
-	}
+	p.press(t, "a")
 	others := func(why string) {
 		t.Helper()
 		t.Log(why)

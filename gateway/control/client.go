@@ -51,7 +51,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // Press presses a simulated button and returns when it is released. A hold of
-// 0 is a tap. The error wraps ErrRealBoard, ErrUnknownPoint or ErrNotRunning
+// 0 is a tap. The error wraps ErrRealBoard, ErrUnknownPoint, ErrNotSaved or ErrNotRunning
 // where one of them is the reason.
 func (c *Client) Press(ctx context.Context, point string, hold time.Duration) error {
 	p := pressRequest{Point: point, HoldMS: hold.Milliseconds()}

@@ -46,6 +46,8 @@ func (w *wall) Press(ctx context.Context, point string, hold time.Duration) erro
 		return ErrUnknownPoint
 	case "button-jammed":
 		return errJammed
+	case "button-slow":
+		return ErrNotSaved
 	}
 	held := time.NewTimer(hold)
 	defer held.Stop()
@@ -135,6 +137,9 @@ func TestPress(t *testing.T) {
 	if err := c.Press(t.Context(), "button-jammed", 0); err == nil || err.Error() != `press "button-jammed": the gateway says: the spring is jammed` {
 		t.Errorf("jammed button: %v", err)
 	}
+	if err := c.Press(t.Context(), "button-slow", 0); !errors.Is(err, ErrNotSaved) || !strings.Contains(err.Error(), "nabat status") {
+		t.Errorf("press that is not saved: %v", err)
+	}
 	for name, err := range map[string]error{
 		"negative hold": c.Press(t.Context(), "button-204", -time.Second),
 		"endless hold":  c.Press(t.Context(), "button-204", time.Hour),
@@ -147,7 +152,7 @@ func TestPress(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if got := strings.Join(w.presses, ", "); got != "button-204 30ms, button-204 0s, button-x 0s, button-jammed 0s" {
+	if got := strings.Join(w.presses, ", "); got != "button-204 30ms, button-204 0s, button-x 0s, button-jammed 0s, button-slow 0s" {
 		t.Errorf("presses: %s", got)
 	}
 	if n := strings.Count(log.String(), "pressed by command"); n != 2 {

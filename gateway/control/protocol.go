@@ -17,6 +17,9 @@ var (
 	ErrRealBoard = errors.New("the buttons of this gateway are real: press them by hand (only a simulated board can be pressed by command)")
 	// ErrUnknownPoint is wrapped by a Presser that has no such button.
 	ErrUnknownPoint = errors.New("no such button")
+	// ErrNotSaved says that the gateway acts on a press, but could not save it in
+	// time: the disk is slow, full or broken. It goes on trying.
+	ErrNotSaved = errors.New("the gateway acts on the press, but has not saved it yet: look at `nabat status`")
 	// ErrNotRunning says that no gateway answers at the socket.
 	ErrNotRunning = errors.New("no gateway answers")
 	// ErrRunning says that another gateway answers at the socket already.
@@ -80,6 +83,7 @@ type failure struct {
 const (
 	codeRealBoard    = "real-board"
 	codeUnknownPoint = "unknown-point"
+	codeNotSaved     = "not-saved"
 	codeRequest      = "bad-request"
 	codeBusy         = "busy"
 	codeNoNotice     = "no-announcement"
@@ -103,6 +107,8 @@ func (f failure) err() error {
 		return &remoteError{text, ErrRealBoard}
 	case codeUnknownPoint:
 		return &remoteError{text, ErrUnknownPoint}
+	case codeNotSaved:
+		return &remoteError{text, ErrNotSaved}
 	case codeNoNotice:
 		return &remoteError{text, alert.ErrNoNotice}
 	case codeBusy:

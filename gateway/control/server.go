@@ -18,7 +18,8 @@ import (
 // again, which is hold after it was pressed, or a moment for a hold of 0; when
 // ctx ends before that, it releases at once and returns ctx's error. It is
 // called from several goroutines. Its errors need not name the button: the
-// client does. One about a button that does not exist wraps ErrUnknownPoint.
+// client does. One about a button that does not exist wraps ErrUnknownPoint, one
+// about a press that is not on disk yet wraps ErrNotSaved.
 type Presser interface {
 	Press(ctx context.Context, point string, hold time.Duration) error
 }
@@ -154,6 +155,8 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 		status, code = http.StatusConflict, codeRealBoard
 	case errors.Is(err, ErrUnknownPoint):
 		status, code = http.StatusNotFound, codeUnknownPoint
+	case errors.Is(err, ErrNotSaved):
+		status, code = http.StatusGatewayTimeout, codeNotSaved
 	case errors.Is(err, errRequest):
 		status, code = http.StatusBadRequest, codeRequest
 	case errors.Is(err, errNoAnnouncer):
