@@ -20,8 +20,8 @@ type driver struct {
 }
 
 // Open keys the relay and opens the loudspeaker meanwhile, so that the longer of
-// the two is waited for, not both. A loudspeaker that did not work is opened
-// first: or the relay would click with every attempt.
+// the two is waited for, not both. A loudspeaker that did not work, also in the
+// midst of a sound, is opened first: or the relay would click with every attempt.
 func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 	if d.fails.Load() {
 		return d.cautious(ctx)
@@ -44,7 +44,7 @@ func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 		d.amplifier.unkey(true)
 		return nil, errors.Join(lead, under.Close())
 	}
-	return &stream{Stream: under, amplifier: d.amplifier}, nil
+	return &stream{Stream: under, driver: d}, nil
 }
 
 // cautious opens the loudspeaker before it keys the relay.
@@ -58,7 +58,7 @@ func (d *driver) cautious(ctx context.Context) (audio.Stream, error) {
 		d.amplifier.unkey(true)
 		return nil, errors.Join(err, under.Close())
 	}
-	return &stream{Stream: under, amplifier: d.amplifier}, nil
+	return &stream{Stream: under, driver: d}, nil
 }
 
 // Check implements audio.Driver: the loudspeaker works, and the relay follows.
@@ -75,13 +75,32 @@ func (d *driver) Close() error { return d.under.Close() }
 
 type stream struct {
 	audio.Stream
-	amplifier *Amplifier
-	once      sync.Once
+	driver *driver
+	once   sync.Once
+	closed atomic.Bool
+}
+
+// Write implements audio.Stream.
+func (s *stream) Write(ctx context.Context, samples []int16) error {
+	return s.noted(s.Stream.Write(ctx, samples))
+}
+
+// Drain implements audio.Stream.
+func (s *stream) Drain(ctx context.Context) error { return s.noted(s.Stream.Drain(ctx)) }
+
+// noted remembers that the loudspeaker does not work, for the next Open; a
+// stream that was closed or given up meanwhile says nothing of it.
+func (s *stream) noted(err error) error {
+	if err != nil && !s.closed.Load() && !errors.Is(err, context.Canceled) {
+		s.driver.fails.Store(true)
+	}
+	return err
 }
 
 // Close implements audio.Stream.
 func (s *stream) Close() error {
+	s.closed.Store(true)
 	err := s.Stream.Close()
-	s.once.Do(func() { s.amplifier.unkey(false) })
+	s.once.Do(func() { s.driver.amplifier.unkey(false) })
 	return err
 }
