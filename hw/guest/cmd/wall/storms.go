@@ -11,12 +11,12 @@ import (
 func contacts() []string { return []string{"to-ground", "to-supply", "normally-closed"} }
 
 // storm plays with a contact, proves that all of it was heard, and wants as
-// many raises as there were presses. play returns how long its longest bounce was. Where this machine stalled and
-// a bounce lasted as long as a press by the kernel's own clock, nothing can be
-// said, and the storm is played again, for two minutes at most: so a storm is
-// short and there are many.
+// many raises as there were presses. play returns how long its longest bounce
+// was. Where this machine stalled and a bounce lasted as long as a press by the
+// kernel's own clock, nothing can be said, and the storm is played again, for
+// five minutes at most: so a storm is short and there are many.
 func (h *hall) storm(ctx context.Context, point string, presses int, play func(b button) (time.Duration, error)) error {
-	for until := now() + 2*time.Minute; now() < until && ctx.Err() == nil; {
+	for until := now() + 5*time.Minute; now() < until && ctx.Err() == nil; {
 		before := len(h.desk.all(raised, point))
 		longest, err := play(h.buttons[point])
 		if err != nil {
