@@ -30,9 +30,14 @@ var ErrStuck = errors.New("did not stop when asked")
 // stopEach is how long each job may take to stop before the next one is asked.
 const stopEach = 3 * time.Second
 
+// stopLast is how long the job may take that was added first and is stopped
+// last, the journal: a card may stall for many seconds, and what waits to be
+// written stands nowhere else.
+const stopLast = 20 * time.Second
+
 // StopLimit is how long stopping all jobs takes at the most; whoever ends the
 // process by force waits longer.
-const StopLimit = 75 * time.Second
+const StopLimit = 95 * time.Second
 
 // ErrTooMany is wrapped by Run's refusal of more jobs than StopLimit allows.
 var ErrTooMany = errors.New("too many jobs to stop one after the other")
@@ -66,7 +71,8 @@ type Options struct {
 
 // Group is the jobs of one process. Add all jobs before Run, in the order of
 // dependence: a job comes after those that it needs. Jobs are stopped in the
-// reverse order, so the journal, added first, commits the last events of all others.
+// reverse order, so the journal, added first, commits the last events of all
+// others; it has stopLast for that.
 type Group struct {
 	health   *health.Registry
 	log      *slog.Logger
@@ -116,7 +122,7 @@ func (g *Group) add(name string, run Func, essential bool) {
 // pulses of all of them are fresh, and when the gateway stops. More jobs than
 // can be stopped within StopLimit are refused with ErrTooMany. Call Run once.
 func (g *Group) Run(ctx context.Context) error {
-	if need := time.Duration(len(g.jobs)) * stopEach; need > StopLimit {
+	if need := time.Duration(len(g.jobs)-1)*stopEach + stopLast; need > StopLimit {
 		return fmt.Errorf("%w: %d jobs need up to %v, want at most %v (raise StopLimit, and TimeoutStopSec of the unit)", ErrTooMany, len(g.jobs), need, StopLimit)
 	}
 	ended := make(chan *job, len(g.jobs))
@@ -225,16 +231,15 @@ func (g *Group) stop(failed *job) error {
 		errs = append(errs, fmt.Errorf("job %s: %w", failed.name, orEnded(failed.err)))
 		g.log.Error("an essential job ended, so the gateway ends", "job", failed.name, "error", orEnded(failed.err))
 	}
-	for _, j := range slices.Backward(g.jobs) {
+	for i, j := range slices.Backward(g.jobs) {
 		j.cancel()
-		limit := time.NewTimer(stopEach)
-		select {
-		case <-j.done:
-		case <-limit.C:
-			g.log.Error("job does not stop", "job", j.name)
-			g.tell("WATCHDOG=1") // the journal still has to commit, and the wait is bounded
+		limit := stopEach
+		if i == 0 {
+			limit = stopLast
 		}
-		limit.Stop()
+		if !g.endsWithin(j, limit) {
+			g.log.Error("job does not stop", "job", j.name)
+		}
 	}
 	for _, j := range g.jobs {
 		select {
@@ -248,6 +253,26 @@ func (g *Group) stop(failed *job) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// endsWithin waits until a job has ended and reports whether it did in time.
+// Meanwhile the watchdog is petted: the journal still has to commit, and the wait
+// is bounded.
+func (g *Group) endsWithin(j *job, limit time.Duration) bool {
+	over := time.NewTimer(limit)
+	defer over.Stop()
+	pet := time.NewTicker(stopEach)
+	defer pet.Stop()
+	for {
+		select {
+		case <-j.done:
+			return true
+		case <-pet.C:
+			g.tell("WATCHDOG=1")
+		case <-over.C:
+			return false
+		}
+	}
 }
 
 // start runs a job once, in a goroutine of its own so that even a

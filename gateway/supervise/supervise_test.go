@@ -139,11 +139,52 @@ func TestStuckJobIsNamedAndDelaysOnlyItself(t *testing.T) {
 	})
 }
 
+// A card that stalls may hold up the journal, whose rows stand nowhere else, for
+// longer than another job; the watchdog must not end it meanwhile.
+func TestTheJournalHasTimeToCommit(t *testing.T) {
+	for name, one := range map[string]struct {
+		takes time.Duration
+		want  error
+		after time.Duration
+	}{
+		"a disk that stalls": {stopLast - time.Second, nil, stopLast - time.Second},
+		"a disk that hangs":  {time.Hour, ErrStuck, stopLast},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const watchdog = 15 * time.Second
+				last, longest := time.Now(), time.Duration(0)
+				g := New(Options{Watchdog: watchdog, Notify: func(state string) error {
+					if strings.Contains(state, "WATCHDOG=1") {
+						longest, last = max(longest, time.Since(last)), time.Now()
+					}
+					return nil
+				}})
+				g.Essential("journal", Started(func(ctx context.Context) error { <-ctx.Done(); <-time.After(one.takes); return nil }))
+				g.Optional("web", Started(func(ctx context.Context) error { <-ctx.Done(); return nil }))
+				stop, _ := start(g)
+				synctest.Wait()
+				begin := time.Now()
+				if err := stop(); !errors.Is(err, one.want) {
+					t.Errorf("Run = %v, want %v", err, one.want)
+				}
+				if took := time.Since(begin); took != one.after {
+					t.Errorf("stopped after %v, want %v", took, one.after)
+				}
+				if longest = max(longest, time.Since(last)); longest >= watchdog/2 {
+					t.Errorf("no sign of life for %v", longest)
+				}
+				<-time.After(time.Hour)
+			})
+		})
+	}
+}
+
 func TestMoreJobsThanCanBeStoppedAreRefused(t *testing.T) {
 	idle := Started(func(ctx context.Context) error { <-ctx.Done(); return nil })
 	for extra, want := range map[int]error{0: nil, 1: ErrTooMany} {
 		g := New(Options{})
-		for range int(StopLimit/stopEach) + extra {
+		for range 1 + int((StopLimit-stopLast)/stopEach) + extra {
 			g.Optional("one of many", idle)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
