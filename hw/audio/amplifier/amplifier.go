@@ -120,6 +120,12 @@ func (a *Amplifier) key(ctx context.Context) error {
 	}
 }
 
+func (a *Amplifier) isKeyed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.keyed
+}
+
 // unkey takes one user away. After the last one the relay is released when the
 // tail has passed, or at once.
 func (a *Amplifier) unkey(atOnce bool) {

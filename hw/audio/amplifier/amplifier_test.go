@@ -83,7 +83,7 @@ func (s *sound) Write(context.Context, []int16) error {
 	}
 	return s.s.broken
 }
-func (*sound) Flush() error                  { return nil }
+func (s *sound) Flush() error                { return s.s.broken }
 func (s *sound) Drain(context.Context) error { return s.s.broken }
 func (*sound) Close() error                  { return nil }
 

@@ -58,10 +58,11 @@ func TestNoClickAfterASoundThatBroke(t *testing.T) {
 		end    func(t *testing.T, s audio.Stream)
 		clicks bool
 	}{
-		"while it is written":         {func(t *testing.T, s audio.Stream) { _ = s.Write(t.Context(), nil) }, false},
-		"while it sounds out":         {func(t *testing.T, s audio.Stream) { _ = s.Drain(t.Context()) }, false},
-		"because it was closed":       {func(t *testing.T, s audio.Stream) { _, _ = s.Close(), s.Write(t.Context(), nil) }, true},
-		"not: nobody noticed, so far": {func(*testing.T, audio.Stream) {}, true},
+		"while it is written":    {func(t *testing.T, s audio.Stream) { _ = s.Write(t.Context(), nil) }, false},
+		"while it sounds out":    {func(t *testing.T, s audio.Stream) { _ = s.Drain(t.Context()) }, false},
+		"while it is broken off": {func(_ *testing.T, s audio.Stream) { _ = s.Flush() }, false},
+		"because it was closed":  {func(t *testing.T, s audio.Stream) { _, _ = s.Close(), s.Write(t.Context(), nil) }, true},
+		"unnoticed":              {func(*testing.T, audio.Stream) {}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -90,16 +91,47 @@ func TestNoClickAfterASoundThatBroke(t *testing.T) {
 func TestASoundThatWasGivenUpDelaysNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &relay{}
-		sp := &speaker{relay: r, after: lead, broken: context.Canceled}
+		sp := &speaker{relay: r, after: lead, broken: errors.New("interrupted")}
 		d := amplifier.New(r, amplifier.Options{Lead: lead, Tail: tail}).Driver(sp)
 		s := open(t, d)
-		_ = s.Write(t.Context(), nil)
+		up, giveUp := context.WithCancel(t.Context())
+		giveUp()
+		_ = s.Write(up, nil)
 		_ = s.Close()
 		pass(tail)
 		start := time.Now()
 		s = open(t, d)
 		if took := time.Since(start); took != lead {
 			t.Errorf("opened after %v, want %v", took, lead)
+		}
+		_ = s.Close()
+		pass(tail)
+	})
+}
+
+// What breaks and is well again within the tail sounds on without a click and
+// without another lead, however long it takes to open.
+func TestASoundThatIsBackWithinTheTailKeepsTheRelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &relay{}
+		sp := &speaker{relay: r, after: 2 * tail, broken: errors.New("no such device")}
+		d := amplifier.New(r, amplifier.Options{Lead: lead, Tail: tail}).Driver(sp)
+		s := open(t, d)
+		since := r.since
+		_ = s.Write(t.Context(), nil)
+		_ = s.Close()
+		sp.broken = nil
+		start := time.Now()
+		s = open(t, d)
+		if took := time.Since(start); took != 2*tail || !r.is() || r.since != since {
+			t.Errorf("opened after %v, keyed %v, since the first sound %v", took, r.is(), r.since == since)
+		}
+		_ = s.Close()
+		pass(tail)
+		start = time.Now()
+		s = open(t, d)
+		if took := time.Since(start); took != 2*tail {
+			t.Errorf("the next sound: opened after %v, as if the loudspeaker still failed", took)
 		}
 		_ = s.Close()
 		pass(tail)

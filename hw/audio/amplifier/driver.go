@@ -16,14 +16,15 @@ func (a *Amplifier) Driver(d audio.Driver) audio.Driver { return &driver{amplifi
 type driver struct {
 	amplifier *Amplifier
 	under     audio.Driver
-	fails     atomic.Bool // the loudspeaker did not work when it was asked last
+	fails     atomic.Bool // the loudspeaker did not work when it was used last
 }
 
 // Open keys the relay and opens the loudspeaker meanwhile, so that the longer of
 // the two is waited for, not both. A loudspeaker that did not work, also in the
 // midst of a sound, is opened first: or the relay would click with every attempt.
+// A relay that is keyed yet stays so.
 func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
-	if d.fails.Load() {
+	if d.fails.Load() && !d.amplifier.isKeyed() {
 		return d.cautious(ctx)
 	}
 	keyed := make(chan error, 1)
@@ -44,6 +45,7 @@ func (d *driver) Open(ctx context.Context) (audio.Stream, error) {
 		d.amplifier.unkey(true)
 		return nil, errors.Join(lead, under.Close())
 	}
+	d.fails.Store(false)
 	return &stream{Stream: under, driver: d}, nil
 }
 
@@ -82,16 +84,19 @@ type stream struct {
 
 // Write implements audio.Stream.
 func (s *stream) Write(ctx context.Context, samples []int16) error {
-	return s.noted(s.Stream.Write(ctx, samples))
+	return s.noted(ctx, s.Stream.Write(ctx, samples))
 }
 
+// Flush implements audio.Stream.
+func (s *stream) Flush() error { return s.noted(context.Background(), s.Stream.Flush()) }
+
 // Drain implements audio.Stream.
-func (s *stream) Drain(ctx context.Context) error { return s.noted(s.Stream.Drain(ctx)) }
+func (s *stream) Drain(ctx context.Context) error { return s.noted(ctx, s.Stream.Drain(ctx)) }
 
 // noted remembers that the loudspeaker does not work, for the next Open; a
 // stream that was closed or given up meanwhile says nothing of it.
-func (s *stream) noted(err error) error {
-	if err != nil && !s.closed.Load() && !errors.Is(err, context.Canceled) {
+func (s *stream) noted(ctx context.Context, err error) error {
+	if err != nil && !s.closed.Load() && !errors.Is(ctx.Err(), context.Canceled) {
 		s.driver.fails.Store(true)
 	}
 	return err
