@@ -302,6 +302,24 @@ func TestAStreamThatNobodyUsesIsClosed(t *testing.T) {
 	})
 }
 
+// The longest lead of an amplifier that a configuration may have is waited for.
+func TestAnAmplifierMayTakeTwoSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t)
+		d := s.driver()
+		warm := odd{driver: d, onOpen: func(s audio.Stream) (audio.Stream, error) {
+			<-time.After(2 * time.Second)
+			return s, nil
+		}}
+		defer s.open(school(), Speaker{ID: "hall", Zones: []string{"north"}, Driver: warm})()
+		s.raise(alert.Fire, alert.LevelEmergency, alert.Actual)
+		wait(20 * time.Second)
+		if n := d.count(); n.opened != 1 || n.open != 1 {
+			t.Errorf("%d of %d streams are open", n.open, n.opened)
+		}
+	})
+}
+
 // A device that answers after nobody waits for it any more is let go.
 func TestAStreamThatComesTooLateIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -65,7 +65,7 @@ func TestMistakesInAnnouncements(t *testing.T) {
 		"sip with half a password":           {sip + "sip = { uri = \"sip:500@10.0.0.9:5080\", username = \"u\" }\n", []string{`+4: speaker "s": sip: username stands without password_file; write password_file = "/etc/nabat/sip-password": the password does not belong in this file`}},
 		"amplifier on a line in use": {"[[amplifier]]\nid = \"x\"\nline = 3\nlead = \"1m\"\n", []string{
 			`+2: amplifier "x": line 3 of chip "soc" is used already by lamp "lamp" in line 28 of this file; give each button, tamper switch, lamp and amplifier a line of its own`,
-			`+3: amplifier "x": lead = "1m" is out of bounds; want 0s to 10s`,
+			`+3: amplifier "x": lead = "1m" is out of bounds; want 0s to 2s`,
 		}},
 		"amplifier without a line": {"[[amplifier]]\nid = \"x\"\n", []string{`+0: amplifier "x": line is missing; write line = 17, the offset of the line in its chip ("gpioinfo" lists them)`}},
 

@@ -12,7 +12,10 @@ import (
 
 // amplifiers reads every [[amplifier]]. Its line belongs to the wall.
 func (w *wall) amplifiers(top *section) []Amplifier {
-	const longest = 10 * time.Second
+	// A loudspeaker has three seconds to be opened in, its amplifier included:
+	// nobody who is called to leave a building should wait longer for a voice
+	// (EN 54-16, 7.1.1). What takes longer to warm up has to stay on.
+	const longestLead, longestTail = 2 * time.Second, 10 * time.Second
 	var list []Amplifier
 	lines := map[string]int{}
 	for _, s := range top.tables("amplifier") {
@@ -20,10 +23,10 @@ func (w *wall) amplifiers(top *section) []Amplifier {
 		fresh := s.unique("amplifier", a.ID, lines)
 		a.Line = w.line(s, s.title)
 		a.ActiveLow = s.yes("active_low", false)
-		if d, _, ok := s.duration("lead", 0, longest); ok {
+		if d, _, ok := s.duration("lead", 0, longestLead); ok {
 			a.Lead = d
 		}
-		if d, _, ok := s.duration("tail", 0, longest); ok {
+		if d, _, ok := s.duration("tail", 0, longestTail); ok {
 			a.Tail = d
 		}
 		s.end()
