@@ -51,8 +51,8 @@ func (p presser) Press(ctx context.Context, point string, hold time.Duration) er
 	if err := g.wall.sim.Hold(ctx, point, max(hold, shortTap)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, savedWithin)
-	defer cancel()
+	late := time.NewTimer(savedWithin)
+	defer late.Stop()
 	for {
 		changed := g.engine.Changed()
 		v := g.engine.View()
@@ -63,6 +63,8 @@ func (p presser) Press(ctx context.Context, point string, hold time.Duration) er
 		select {
 		case <-changed:
 		case <-ctx.Done():
+			return ctx.Err()
+		case <-late.C:
 			if heard {
 				return control.ErrNotSaved
 			}

@@ -14,8 +14,14 @@ import (
 	"time"
 )
 
-// answerLimit is how long a gateway in good health takes at the very most.
-const answerLimit = 5 * time.Second
+// Bounds of the wait for an answer.
+const (
+	// answerLimit is how long a gateway in good health takes at the very most.
+	answerLimit = 5 * time.Second
+	// pressLimit is how long a press takes beyond its hold: the gateway tries to
+	// save it first.
+	pressLimit = 15 * time.Second
+)
 
 // Client asks the gateway on this machine. It may be used from any goroutine.
 type Client struct {
@@ -51,8 +57,8 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 // Press presses a simulated button and returns when it is released. A hold of
-// 0 is a tap. The error wraps ErrRealBoard, ErrUnknownPoint, ErrNotSaved or ErrNotRunning
-// where one of them is the reason.
+// 0 is a tap. The error wraps ErrRealBoard, ErrUnknownPoint, ErrNotSaved or
+// ErrNotRunning where one of them is the reason.
 func (c *Client) Press(ctx context.Context, point string, hold time.Duration) error {
 	p := pressRequest{Point: point, HoldMS: hold.Milliseconds()}
 	if err := p.check(); err != nil {
@@ -62,7 +68,7 @@ func (c *Client) Press(ctx context.Context, point string, hold time.Duration) er
 	if err != nil {
 		return fmt.Errorf("press %q: %w", point, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, hold+answerLimit)
+	ctx, cancel := context.WithTimeout(ctx, hold+pressLimit)
 	defer cancel()
 	if _, err := c.do(ctx, http.MethodPost, "/v1/press", b); err != nil {
 		return fmt.Errorf("press %q: %w", point, err)

@@ -155,7 +155,7 @@ func TestPress(t *testing.T) {
 	if got := strings.Join(w.presses, ", "); got != "button-204 30ms, button-204 0s, button-x 0s, button-jammed 0s, button-slow 0s" {
 		t.Errorf("presses: %s", got)
 	}
-	if n := strings.Count(log.String(), "pressed by command"); n != 2 {
+	if n := strings.Count(log.String(), "pressed by command"); n != 3 {
 		t.Errorf("%d presses in the log: %s", n, log.String())
 	}
 }

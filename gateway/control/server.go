@@ -140,11 +140,14 @@ func (s *Server) press(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, errBusy)
 		return
 	}
-	if err := s.opt.Presser.Press(r.Context(), p.Point, p.hold()); err != nil {
+	err = s.opt.Presser.Press(r.Context(), p.Point, p.hold())
+	if err == nil || errors.Is(err, ErrNotSaved) {
+		s.opt.Log.Info("pressed by command", "point", p.Point, "hold", p.hold(), "saved", err == nil)
+	}
+	if err != nil {
 		s.refuse(w, err)
 		return
 	}
-	s.opt.Log.Info("pressed by command", "point", p.Point, "hold", p.hold())
 	w.WriteHeader(http.StatusNoContent)
 }
 
