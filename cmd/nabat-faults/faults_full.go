@@ -46,8 +46,8 @@ func diskFull(ctx context.Context, w *world) (err error) {
 		return fmt.Errorf("a press was not saved although the ballast was released: %w", err)
 	}
 	saved := s.gateway.presses
-	// Another program takes what the ballast gave, again and again. A disk that is
-	// only slow keeps nothing in time either, but not time after time.
+	// Another program takes what the ballast gave, again and again. One late save
+	// may be a slow disk: the gateway has to say so, or to be late five times.
 	unsaved := 0
 	if err := s.untilWithin(ctx, limit/2, "not even the ballast is left", func() (bool, error) {
 		if err := fillDisk(filler); err != nil {

@@ -27,7 +27,8 @@ type farEnd struct {
 func subscribe(t *testing.T, address string) *farEnd {
 	t.Helper()
 	f := &farEnd{times: make(map[string]int)}
-	o := paho.NewClientOptions().AddBroker("tcp://" + address).SetClientID("far-end").SetCleanSession(false).SetOrderMatters(true)
+	o := paho.NewClientOptions().AddBroker("tcp://" + address).SetClientID("far-end").SetCleanSession(false).SetOrderMatters(true).
+		SetMaxReconnectInterval(time.Second) // it would wait as long as the outage was
 	f.client = paho.NewClient(o)
 	if token := f.client.Connect(); !token.WaitTimeout(patience) || token.Error() != nil {
 		t.Fatalf("connect the far end: %v", token.Error())

@@ -100,11 +100,7 @@ func (l *ledger) work(ctx context.Context, client *control.Client, pages string)
 	for ctx.Err() == nil {
 		l.pressTried++
 		l.mustBeClosed = false
-		err := client.Press(ctx, l.id, 0)
-		if errors.Is(err, control.ErrNotSaved) {
-			continue // the disk is slow
-		}
-		if err != nil {
+		if err := client.Press(ctx, l.id, 0); err != nil {
 			return
 		}
 		l.pressAcked++

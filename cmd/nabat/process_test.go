@@ -223,27 +223,32 @@ func (p *process) press(t *testing.T, point string) {
 	err := p.client.Press(t.Context(), point, 0)
 	switch {
 	case errors.Is(err, control.ErrNotSaved):
-		p.waitFor(t, "every press saved", func(s control.Status) bool {
-			return !slices.ContainsFunc(s.Alerts, func(a control.Alert) bool { return a.Truth == alert.TruthRaised.String() })
-		})
+		untilSaved(t, p.client)
 	case err != nil:
 		t.Fatal(err)
 	}
 }
 
-// pressByCommand presses a button as a person does, again while the disk is too
-// busy to save it, and returns what is printed.
-func pressByCommand(t *testing.T, point, dir string) (said string) {
+// pressByCommand does the same as a person does it, and returns what is printed.
+func pressByCommand(t *testing.T, point, dir string) string {
 	t.Helper()
-	waitUntil(t, "a press of "+point+" that is saved", func() bool {
-		status, out, errs := call(t, "press", point, "--data", dir)
-		if status != exitDone && !strings.Contains(errs, control.ErrNotSaved.Error()) {
-			t.Fatalf("status %d: %s%s", status, out, errs)
-		}
-		said = out
-		return status == exitDone
+	status, said, errs := call(t, "press", point, "--data", dir)
+	switch {
+	case strings.Contains(errs, control.ErrNotSaved.Error()):
+		untilSaved(t, control.NewClient(filepath.Join(dir, control.SocketName)))
+	case status != exitDone:
+		t.Fatalf("status %d: %s%s", status, said, errs)
+	}
+	return said + errs
+}
+
+// untilSaved waits until every open alert is on the disk, or further.
+func untilSaved(t *testing.T, client *control.Client) {
+	t.Helper()
+	waitUntil(t, "saved alert", func() bool {
+		s, err := client.Status(t.Context())
+		return err == nil && !slices.ContainsFunc(s.Alerts, func(a control.Alert) bool { return a.Truth == alert.TruthRaised.String() })
 	})
-	return said
 }
 
 // kill ends the process as a power cut would, as far as a process can tell.

@@ -26,8 +26,7 @@ type Options struct {
 	// ServerValid bounds the broker's certificate; zero means a day around now.
 	ServerValid [2]time.Time
 	// Keeps makes the broker write its sessions and retained messages to a file
-	// as it stops, and read them as it starts, as dispatch's does. Kill leaves
-	// it no time for that.
+	// as it stops, and read them as it starts, as dispatch's does.
 	Keeps bool
 	// Extra holds further lines of the configuration.
 	Extra []string
@@ -183,7 +182,7 @@ func (b *Broker) Restart() {
 // Stop ends the broker in order.
 func (b *Broker) Stop() { b.finish(syscall.SIGTERM) }
 
-// Kill ends the broker with SIGKILL, frozen or not.
+// Kill ends the broker with SIGKILL, frozen or not. What it would have kept is lost.
 func (b *Broker) Kill() { b.finish(syscall.SIGKILL) }
 
 // Freeze stops the process; its sockets stay, and the kernel acknowledges what
