@@ -123,8 +123,8 @@ func TestASoundThatIsBackWithinTheTailKeepsTheRelay(t *testing.T) {
 		sp.broken = nil
 		start := time.Now()
 		s = open(t, d)
-		if took := time.Since(start); took != 2*tail || !r.is() || r.since != since {
-			t.Errorf("opened after %v, keyed %v, since the first sound %v", took, r.is(), r.since == since)
+		if took := time.Since(start); took != 2*tail || !r.is() || !r.since.Equal(since) {
+			t.Errorf("opened after %v, keyed %v, since the first sound %v", took, r.is(), r.since.Equal(since))
 		}
 		_ = s.Close()
 		pass(tail)
