@@ -261,7 +261,7 @@ func (g *Group) stop(failed *job) error {
 func (g *Group) endsWithin(j *job, limit time.Duration) bool {
 	over := time.NewTimer(limit)
 	defer over.Stop()
-	pet := time.NewTicker(stopEach)
+	pet := time.NewTicker(stopEach / 2)
 	defer pet.Stop()
 	for {
 		select {
